@@ -1,0 +1,1 @@
+"""Everything that serves a baked avatar. Never imports torch."""

@@ -1,0 +1,1 @@
+"""What the offline side, the export and the runtime share. Needs numpy alone."""
