@@ -1,0 +1,1 @@
+"""Builds the head model that ships with Mien."""
