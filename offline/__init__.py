@@ -1,0 +1,1 @@
+"""Everything that learns. The only folder, with `export`, that needs torch."""

@@ -1,0 +1,177 @@
+"""A run on disk: a config that rebuilds the model, and tensors in safetensors. No pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from offline.config import from_mapping
+from offline.tri2plane.model import Tri2Plane
+from offline.tri2plane.motion import MotionMaps
+from offline.tri2plane.presets import Preset
+from runtime.contract.head_model import HeadModel
+from runtime.errors import BadInput
+
+FORMAT = "mien-run"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run trains; saved beside its checkpoints."""
+
+    seed: int = 0
+    batch: int = 4
+    """Frames a step."""
+    learning_rate: float = 2e-3
+    """Of Adam, at the start; falls along a cosine to a fiftieth."""
+    still_rate: float = 5.0
+    """Learning rate of the still planes, as a multiple of `learning_rate`."""
+    window: float = 0.5
+    """Width of the full-scale window, as a share of the picture: a quarter of the patches is active a step."""
+    whole_every: int = 4
+    """Every so many steps the full-scale window is the whole picture, so that super-resolution sees its edges."""
+    face_windows: float = 0.6
+    """Share of windows laid over the face."""
+    slide: float = 0.05
+    """Largest move of the sliding window, as a share of the picture."""
+    slide_share: float = 0.3
+    """Share of the frames that slide."""
+    map_noise: float = 0.02
+    """Standard deviation of the noise on motion maps."""
+    latent_share: float = 0.5
+    """Share of the frames that see their own latent γ; the others see zero, which is what inference sees."""
+    feature_strength: float = 4.0
+    """Extra weight of eyes and mouth."""
+    level_weight: float = 0.5
+    opacity_weight: float = 0.5
+    sharpness_weight: float = 0.5
+    latent_weight: float = 1e-2
+    average: float = 0.999
+    """Decay of the moving average of the weights, which is what gets baked."""
+    autocast: bool = True
+    """Convolutions and linear layers in bfloat16."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        return from_mapping(cls, values)
+
+
+@dataclass
+class Run:
+    """A model with everything needed to render with it and to go on training it."""
+
+    folder: Path
+    clip: str
+    subject: str
+    consent: str
+    config: TrainConfig
+    model: Tri2Plane
+    averaged: Tri2Plane
+    """The moving average of `model`'s weights."""
+    maps: MotionMaps
+    latents: Tensor
+    """[N, γ], one for each training frame."""
+    texture: np.ndarray
+    """[T, T, 3], mean texture, 0..1."""
+    identity: np.ndarray
+    """[K], identity coefficients of the head model."""
+    step: int = 0
+    seconds: float = 0.0
+    """Time spent training."""
+
+
+def build(
+    folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
+    frames: int, texture: np.ndarray, identity: np.ndarray,
+) -> Run:  # fmt: skip
+    """A run at step 0, its weights drawn from the config's seed."""
+    torch.manual_seed(config.seed)
+    model = Tri2Plane(preset, torch.from_numpy(np.asarray(box, np.float32)))
+    averaged = Tri2Plane(preset, torch.from_numpy(np.asarray(box, np.float32))).eval()
+    averaged.load_state_dict(model.state_dict())
+    averaged.requires_grad_(False)
+    maps = MotionMaps(HeadModel.load(), np.asarray(identity, np.float32), texture, preset.motion_map).eval()
+    latents = torch.zeros(frames, preset.latent, requires_grad=True)
+    return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity)
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimiser.state_dict()["state"]
+    return {f"optimiser.{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
+
+
+def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
+    """Write the run's checkpoint; a kill at any moment leaves the old one or the new one."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
+    tensors |= {f"averaged.{k}": v for k, v in run.averaged.state_dict().items()}
+    tensors |= _optimiser_tensors(optimiser)
+    tensors["latents"] = run.latents
+    tensors["texture"] = torch.from_numpy(np.asarray(run.texture, np.float32))
+    tensors["identity"] = torch.from_numpy(np.asarray(run.identity, np.float32))
+    meta = {
+        "format": FORMAT, "version": VERSION, "clip": run.clip, "subject": run.subject, "consent": run.consent,
+        "step": run.step, "seconds": run.seconds, "preset": run.model.preset.as_dict(), "train": asdict(run.config),
+    }  # fmt: skip
+    temporary = run.folder / f".{os.getpid()}-checkpoint.safetensors"
+    try:
+        contiguous = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+        save_file(contiguous, temporary, metadata={"mien": json.dumps(meta)})
+        os.replace(temporary, run.folder / "checkpoint.safetensors")
+    finally:
+        temporary.unlink(missing_ok=True)
+    (run.folder / "config.json").write_text(json.dumps(meta, indent=1))
+
+
+def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
+    """The run saved in `folder`, and its optimiser's tensors for `restore_optimiser`. Raises BadInput with the reason."""
+    path = folder / "checkpoint.safetensors"
+    if not path.is_file():
+        raise BadInput(f"'{folder}' holds no checkpoint; train one with: mien train VIDEO -o {folder}")
+    try:
+        tensors = load_file(path)
+        meta = _metadata(path)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise BadInput(f"'{path}' is not a readable checkpoint ({error})") from error
+    if meta.get("format") != FORMAT or meta.get("version") != VERSION:
+        raise BadInput(f"'{path}' is version {meta.get('version')} of {meta.get('format')}, this Mien reads {VERSION}")
+    latents = tensors["latents"]
+    run = build(
+        folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]),
+        Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), len(latents), tensors["texture"].numpy(),
+        tensors["identity"].numpy(),
+    )  # fmt: skip
+    for name, module in (("model.", run.model), ("averaged.", run.averaged)):
+        module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+    run.latents.data.copy_(latents)
+    run.step, run.seconds = meta["step"], meta["seconds"]
+    return run, {k: v for k, v in tensors.items() if k.startswith("optimiser.")}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put saved moments and step counts back."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        _, index, name = key.split(".")
+        state.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        meta = json.loads((file.metadata() or {}).get("mien", "{}"))
+    if not isinstance(meta, dict):
+        raise ValueError("its description is not a mapping")
+    return meta

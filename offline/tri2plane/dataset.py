@@ -1,0 +1,77 @@
+"""Batches of frames from a clip on disk, read ahead by one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from offline.clip import Clip
+from runtime.contract.axes import pose_matrix
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B frames with what drives them."""
+
+    index: Tensor
+    """[B], frame numbers in the clip."""
+    picture: Tensor
+    """[B, 4, P, P], premultiplied RGBA, 0..1."""
+    expression: Tensor
+    detail: Tensor
+    pose: Tensor
+    """[B, 3, 4], head to world."""
+    intrinsics: Tensor
+    """[B, 4]."""
+    extrinsics: Tensor
+    """[B, 3, 4]."""
+
+
+def premultiplied(rgba: np.ndarray) -> Tensor:
+    """uint8 [H, W, 4] with straight alpha → float [4, H, W] 0..1 with premultiplied colour."""
+    picture = torch.from_numpy(rgba).permute(2, 0, 1).float() / 255
+    return torch.cat([picture[:3] * picture[3:], picture[3:]])
+
+
+def load_batch(clip: Clip, indices: np.ndarray) -> Batch:
+    """The frames `indices` [B] of a clip."""
+    camera = clip.info.camera
+    n = len(indices)
+    poses = [pose_matrix(clip.rotation[i], clip.translation[i]) for i in indices]
+    return Batch(
+        torch.from_numpy(np.asarray(indices, np.int64)),
+        torch.stack([premultiplied(clip.frame(int(i))) for i in indices]),
+        torch.from_numpy(clip.expression[indices]),
+        torch.from_numpy(clip.detail[indices]),
+        torch.from_numpy(np.stack(poses)),
+        torch.from_numpy(camera.intrinsics)[None].expand(n, -1),
+        torch.from_numpy(camera.extrinsics)[None].expand(n, -1, -1),
+    )
+
+
+def frames_of_step(clip: Clip, seed: int, step: int, batch: int) -> np.ndarray:
+    """Which training frames step `step` sees: a pure function, so that a resumed run sees the same ones.
+
+    Every epoch is a new permutation; a step takes the next `batch` of the endless sequence.
+    """
+    n = len(clip.train)
+    at = np.arange(step * batch, (step + 1) * batch)
+    epochs = {int(e): np.random.default_rng([seed, int(e)]).permutation(n) for e in np.unique(at // n)}
+    return np.array([clip.train[int(epochs[int(i // n)][i % n])] for i in at])
+
+
+def batches(clip: Clip, seed: int, start: int, batch: int) -> Iterator[Batch]:
+    """Batches of steps `start`, `start + 1`, …, without end; the next one loads while the caller computes."""
+    with ThreadPoolExecutor(1, "clip-reader") as reader:
+        step = start
+        coming = reader.submit(load_batch, clip, frames_of_step(clip, seed, step, batch))
+        while True:
+            ready = coming.result()
+            step += 1
+            coming = reader.submit(load_batch, clip, frames_of_step(clip, seed, step, batch))
+            yield ready

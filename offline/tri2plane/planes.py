@@ -1,0 +1,56 @@
+"""Sampling features from three axis-aligned planes."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from runtime.contract.axes import PLANE_AXES
+
+
+def plane_coordinates(points: Tensor, box: Tensor) -> Tensor:
+    """Head-space points [B, N, 3] to positions on the three planes [B, 3, N, 2], -1..1 from edge to edge of the box.
+
+    `box` [2, 3] holds the low and the high corner, dm.
+    """
+    unit = (points - box[0]) / (box[1] - box[0]) * 2 - 1
+    return torch.stack([unit[..., list(axes)] for axes in PLANE_AXES], 1)
+
+
+def sample_planes(planes: Tensor, points: Tensor, box: Tensor) -> Tensor:
+    """Bilinear features [B, N, C] of planes [B, 3, C, H, W] at head-space points [B, N, 3], summed over the planes.
+
+    A plane's texels are cells: the box's edge is the edge of the outermost texel. Outside the box the nearest edge's
+    feature is taken; the renderer gives such points no density. (Paper eq. 3; the released code sums too.)
+    """
+    b, _, c, h, w = planes.shape
+    grid = plane_coordinates(points, box).reshape(b * 3, 1, -1, 2)
+    flat = planes.reshape(b * 3, c, h, w)
+    sampled = F.grid_sample(flat, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return sampled.reshape(b, 3, c, -1).sum(1).transpose(1, 2)
+
+
+def gather_planes(planes: Tensor, points: Tensor, box: Tensor) -> Tensor:
+    """The same as `sample_planes` for channel-last planes [B, 3, H, W, C].
+
+    Four row gathers a plane: what CPU engines run several times faster than GridSample.
+    """
+    b, _, h, w, c = planes.shape
+    at = plane_coordinates(points, box)  # [B, 3, N, 2]
+    x = (at[..., 0] * (w / 2) + (w - 1) / 2).clamp(0, w - 1)
+    y = (at[..., 1] * (h / 2) + (h - 1) / 2).clamp(0, h - 1)
+    x0, y0 = x.floor().clamp(max=w - 2), y.floor().clamp(max=h - 2)
+    fx, fy = (x - x0)[..., None], (y - y0)[..., None]
+    first = (torch.arange(b * 3, device=planes.device) * (h * w)).reshape(b, 3, 1)
+    corner = (y0 * w + x0).to(torch.int64) + first  # [B, 3, N]
+    rows = planes.reshape(-1, c)
+    taps = [rows.index_select(0, (corner + k).reshape(-1)).reshape(*corner.shape, c) for k in (0, 1, w, w + 1)]
+    top, bottom = taps[0] + (taps[1] - taps[0]) * fx, taps[2] + (taps[3] - taps[2]) * fx
+    blend = top + (bottom - top) * fy
+    return blend[:, 0] + blend[:, 1] + blend[:, 2]
+
+
+def inside_box(points: Tensor, box: Tensor) -> Tensor:
+    """Whether points [..., 3] lie in the box, as 0 or 1 of the points' dtype, shape [...]."""
+    return ((points >= box[0]) & (points <= box[1])).all(-1).to(points.dtype)

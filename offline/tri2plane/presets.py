@@ -1,0 +1,65 @@
+"""Sizes of the networks and of the rendering, as values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from offline.config import from_mapping
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that shapes a `Tri2Plane`; saved beside each checkpoint, which it rebuilds."""
+
+    name: str
+    picture: int = 512
+    """Width and height of the final picture, pixels."""
+    motion_map: int = 64
+    """Width and height of the motion map, pixels."""
+    latent: int = 32
+    """Length of the per-frame latent γ (paper 3.2)."""
+    style: int = 128
+    """Length of the style vector."""
+    trunk: tuple[int, ...] = (96, 96, 64, 48, 24)
+    """Channels of the generator's blocks; the first works at `trunk_size`, each next one at twice the size."""
+    trunk_size: int = 8
+    plane_channels: int = 16
+    """Channels of one plane; three planes a level, the last three blocks of the trunk carry one level each."""
+    features: int = 32
+    """Channels that volume rendering composes and super-resolution reads; the first three are the colour."""
+    hidden: int = 64
+    """Width of the decoder's hidden layer."""
+    direction_bands: int = 2
+    """Frequencies of the view direction's positional encoding."""
+    rays: int = 128
+    """Width and height of the rendered feature map."""
+    samples: int = 6
+    """Samples along a ray, placed where the guide saw something."""
+    guide_rays: int = 32
+    """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
+    guide_samples: int = 24
+    """Samples along a ray of the guide, evenly from near to far."""
+    sr_channels: int = 32
+    sr_blocks: int = 3
+    """Width, and number of 3×3 convolutions, of the super-resolution before its last one."""
+
+    @property
+    def plane_sizes(self) -> tuple[int, int, int]:
+        """Width of the planes at the three levels."""
+        last = self.trunk_size * 2 ** (len(self.trunk) - 1)
+        return last // 4, last // 2, last
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preset:
+        """Raises BadInput, naming the nearest known key, on an unknown one."""
+        return from_mapping(cls, values)
+
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (Preset("lite"),)}
+"""`lite`: for laptops without a GPU."""
+
