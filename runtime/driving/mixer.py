@@ -1,0 +1,139 @@
+"""Many sources, one head: who speaks, and how it passes from one to the next without a jump.
+
+The most important stream that is not silent drives the head, idle fills what it does not speak for, and each player
+lays its claims on top. When any of that changes hands, the difference between what was last shown and what should be
+shown now is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance animation in
+Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left need not go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runtime.contract.axes import Array
+from runtime.contract.drive import DriveState
+from runtime.driving.channels import FACE, channels_of, with_channels
+from runtime.driving.easing import eased
+from runtime.driving.quaternions import conjugate, multiply, power
+from runtime.driving.reach import Reach
+from runtime.driving.sources import Claim, Heard, Player, Source, Stream
+
+FADE = 0.4
+"""Seconds that a change of source takes."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """One moment of the avatar, and where it comes from."""
+
+    state: DriveState
+    source: str
+    """The most important source that speaks: a player's name, a stream's, or "idle"."""
+    base: str
+    """The stream that drives the head under the players, or "idle"."""
+    captured: float | None
+    """When the base stream's state was captured (its timestamp), None for idle."""
+    sequence: int | None
+    """That state's number in its stream, None for idle."""
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """What is still between the target and what is shown, from the moment a change began."""
+
+    began: float
+    linear: Array
+    """[66], expression, detail and translation of the shown state less the target's."""
+    rotation: Array
+    """The turn from the target to what was shown."""
+
+
+def _linear(state: DriveState) -> Array:
+    return np.concatenate([state.expression, state.detail, state.translation])
+
+
+class Mixer:
+    """Mixes for one avatar. Only `sample` belongs to the frame clock's thread; streams and players take care of theirs."""
+
+    def __init__(
+        self,
+        idle: Source,
+        streams: Sequence[Stream],
+        players: Sequence[Player],
+        fade: float = FADE,
+        reach: Reach | None = None,
+    ) -> None:
+        """`streams` and `players` in rising order of importance; `reach` limits the head to what the avatar has learned."""
+        self.idle = idle
+        self.streams = tuple(streams)
+        self.players = tuple(players)
+        self.fade = fade
+        self.reach = reach or Reach()
+        self._who: tuple[object, ...] | None = None
+        self._shown: DriveState | None = None
+        self._gap: _Gap | None = None
+
+    def sample(self, now: float) -> Mixed:
+        """The avatar at `now`; times must not go back."""
+        stream, heard = self._speaking(now)
+        claims = [(player.name, claim) for player in self.players if (claim := player.sample(now)) is not None]
+        target = self.reach.clamp(self._target(now, heard, claims))
+        base = stream.name if stream is not None else "idle"
+        who = (base, heard.epoch if heard else 0, *((name, claim.epoch) for name, claim in claims))
+        if self._who is not None and who != self._who and self._shown is not None:
+            self._gap = _between(self._shown, target, now)
+        self._who = who
+        shown = self._bridged(target, now)
+        captured, sequence = (heard.state.timestamp, heard.sequence) if heard else (None, None)
+        self._shown = replace(shown, timestamp=now if captured is None else captured)
+        return Mixed(self._shown, claims[-1][0] if claims else base, base, captured, sequence)
+
+    def _speaking(self, now: float) -> tuple[Stream | None, Heard | None]:
+        for stream in reversed(self.streams):
+            heard = stream.heard(now)
+            if heard is not None:
+                return stream, heard
+        return None, None
+
+    def _target(self, now: float, heard: Heard | None, claims: Sequence[tuple[str, Claim]]) -> DriveState:
+        idle = self.idle.sample(now)
+        state = idle if idle is not None else DriveState(timestamp=now)
+        if heard is not None:
+            state = _filled(heard, state)
+        for _, claim in claims:
+            state = claim.overlay.over(state)
+        return state
+
+    def _bridged(self, target: DriveState, now: float) -> DriveState:
+        gap = self._gap
+        if gap is None:
+            return target
+        left = 1.0 - eased("smoother", (now - gap.began) / self.fade)
+        if left <= 0.0:
+            self._gap = None
+            return target
+        linear = _linear(target) + left * gap.linear
+        expressions, details = len(target.expression), len(target.detail)
+        return replace(
+            target,
+            expression=np.clip(linear[:expressions], 0.0, 1.0).astype(np.float32),
+            detail=linear[expressions : expressions + details].astype(np.float32),
+            translation=linear[expressions + details :].astype(np.float32),
+            rotation=multiply(power(gap.rotation, left), target.rotation),
+        )
+
+
+def _between(shown: DriveState, target: DriveState, now: float) -> _Gap:
+    turn = multiply(shown.rotation, conjugate(target.rotation))
+    return _Gap(now, _linear(shown) - _linear(target), turn)
+
+
+def _filled(heard: Heard, idle: DriveState) -> DriveState:
+    """What the stream says, and idle where it does not speak."""
+    if heard.spoken.all():
+        return heard.state
+    mixed = np.where(heard.spoken > 0, channels_of(heard.state), channels_of(idle))
+    return replace(with_channels(heard.state, mixed), detail=heard.state.detail * heard.spoken[FACE].max())

@@ -1,0 +1,31 @@
+"""Everything that drives one avatar in one session, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runtime.driving.idle import Idle
+from runtime.driving.mixer import FADE, Mixed, Mixer
+from runtime.driving.reach import Reach
+from runtime.driving.sources import Player, Stage, Stream
+
+
+class Performance:
+    """The sources of a session in their order of importance, and the mixer over them.
+
+    An app's coefficients outrank the camera, since someone chose to send them. A script lays its claims over either, and
+    a prompt over a script.
+    """
+
+    def __init__(
+        self, seed: int = 0, camera_stages: Iterable[Stage] = (), reach: Reach | None = None, fade: float = FADE
+    ) -> None:
+        self.camera = Stream("camera", camera_stages)
+        self.coefficients = Stream("coefficients")
+        self.script = Player("script")
+        self.prompt = Player("prompt")
+        self.mixer = Mixer(Idle(seed), (self.camera, self.coefficients), (self.script, self.prompt), fade, reach)
+
+    def sample(self, now: float) -> Mixed:
+        """The avatar at `now` (seconds on the session's monotonic clock, not going back)."""
+        return self.mixer.sample(now)

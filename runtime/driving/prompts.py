@@ -1,0 +1,240 @@
+"""Text to performance: "look surprised for 2 seconds, then smile" becomes a timeline.
+
+A prompt is a sequence of steps ("then", "after that", a comma or full stop); a step is one or several expressions at the
+same time ("and", "while", "with"); each may have a side, a strength ("slightly", "30%", "20 degrees"), a duration ("for half
+a second", "keep"), a speed ("slowly") and a number of times ("twice"). Time and speed said once in a step hold for all of
+it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the subject's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from runtime.driving.choreography import Action, compose, described
+from runtime.driving.lexicon import Match, match_at, nearest, resembling
+from runtime.driving.phrases import RELEASE, WAIT
+from runtime.driving.timeline import Timeline
+from runtime.driving.tokens import Token, read
+from runtime.driving.visemes import spoken
+from runtime.driving.words import FILLERS, NOT, NOUNS, SIDES, SPEEDS, STRENGTHS
+from runtime.errors import BadInput
+
+MAX_LETTERS = 500
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A part of a prompt that was not understood."""
+
+    phrase: str
+    nearest: tuple[str, ...]
+    """Known phrases that are most like it, best first."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a text asks for."""
+
+    timeline: Timeline
+    """Empty where the text only asks to relax, or nothing was understood."""
+    understood: tuple[str, ...]
+    """Each expression as it was taken, in order, such as "smile (left, 40%, 2 s)"."""
+    unknown: tuple[Unknown, ...]
+
+
+def parse(text: str) -> Prompt:
+    """Read a prompt.
+
+    Raises BadInput where it is empty, longer than `MAX_LETTERS`, or asks for more time or repetitions than allowed; what
+    is not understood is no error but listed in `unknown`.
+    """
+    if not text.strip():
+        raise BadInput("The prompt is empty; write what the avatar should do, such as 'smile' or 'look left'.")
+    if len(text) > MAX_LETTERS:
+        raise BadInput(f"The prompt has {len(text)} letters; write at most {MAX_LETTERS}.")
+    reader = _Reader()
+    for step in _steps(read(text)):
+        reader.step(step)
+    actions = [action for step in reader.steps for action in step]
+    return Prompt(compose(reader.steps), tuple(described(action) for action in actions), tuple(reader.unknown))
+
+
+def _steps(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Tokens between sequence words; what stands before "after" follows what stands behind it."""
+    steps: list[list[Token]] = [[]]
+    postponed: list[Token] | None = None
+    for token in tokens:
+        current = steps[-1]
+        if token.kind == "then" and token.text == "," and current and current[0].kind == "and":
+            current.append(replace(token, kind="and"))
+        elif token.kind == "after" and current:
+            postponed = steps.pop()
+            steps.append([])
+        elif token.kind == "then":
+            if postponed is not None and current:
+                steps.append(postponed)
+                postponed = None
+            steps.append([])
+        elif token.kind != "after":
+            current.append(token)
+    if postponed is not None:
+        steps.append(postponed)
+    return [step for step in steps if step]
+
+
+class _Reader:
+    """Gathers the actions of one prompt, step by step."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[Action]] = []
+        self.unknown: list[Unknown] = []
+        self._words: list[str] = []
+
+    def step(self, tokens: Sequence[Token]) -> None:
+        """Read one step: its parts act together, except opposites ("look left and right"), which follow each other."""
+        parts: list[tuple[str, list[Token]]] = [("", [])]
+        for token in tokens:
+            if token.kind == "and":
+                parts.append((token.text, []))
+            else:
+                parts[-1][1].append(token)
+        here: list[Action] = []
+        for joint, part in parts:
+            found = self._part(part, here, joint) if part else []
+            if here and any(_opposed(a, b) for a in here for b in found):
+                self._add(here)
+                here = []
+            here += found
+        self._add(here)
+
+    def _add(self, actions: list[Action]) -> None:
+        kept = [a for a in actions if a.expression is not RELEASE] or actions[:1]
+        if not kept:
+            return
+        times = [a.time for a in kept if a.time is not None]
+        speeds = [a.speed for a in kept if a.speed is not None]
+        kept = [
+            replace(
+                a,
+                time=a.time if a.time is not None or a.count is not None else (times[0] if times else None),
+                speed=a.speed if a.speed is not None else (speeds[0] if speeds else None),
+            )
+            for a in kept
+        ]
+        self.steps.append(kept)
+
+    def _part(self, tokens: Sequence[Token], here: list[Action], joint: str) -> list[Action]:
+        words = [token.text if token.kind == "word" else "" for token in tokens]
+        said = _speech(tokens, words)
+        if said is not None:
+            return said
+        matches, rest = _matches(words)
+        if not matches and joint != "with":
+            matches, rest = self._inherited(words)
+        if not matches:
+            matches, rest = self._resembling(tokens, words)
+        if matches and any(word in NOT for word in rest.values()):
+            matches = [replace(matches[0], expression=RELEASE)]
+        self._words = words if matches else self._words
+        self._complain(tokens, rest, bool(matches) or bool(here) or bool(self.steps))
+        actions = [Action(m.expression, side=m.side) for m in matches]
+        if not actions:
+            self._amend(tokens, here)
+            return []
+        return _modified(actions, matches, tokens)
+
+    def _inherited(self, words: list[str]) -> tuple[list[Match], dict[int, str]]:
+        """"look left and right", "open your mouth and eyes": the verb of the part before serves again."""
+        content = [word for word in words if word and word not in FILLERS]
+        if content and all(word in NOUNS or word in SIDES or word in ("down", "chin", "jaw") for word in content):
+            for verb in self._words:
+                if verb and verb not in FILLERS and verb not in SIDES and verb not in content:
+                    match = match_at([verb, *content], 0)
+                    if match and match.end == len(content) + 1:
+                        return [replace(match, start=0, end=len(words))], {}
+        return _matches(words)
+
+    def _resembling(self, tokens: Sequence[Token], words: list[str]) -> tuple[list[Match], dict[int, str]]:
+        content = [i for i, word in enumerate(words) if word and word not in FILLERS]
+        expression = resembling(" ".join(tokens[i].raw for i in content)) if content else None
+        if expression is None:
+            return _matches(words)
+        return [Match(expression, content[0], content[-1] + 1, None)], {}
+
+    def _amend(self, tokens: Sequence[Token], here: list[Action]) -> None:
+        """A part that names no expression says more about the one before: "smile, slowly"."""
+        target = here or (self.steps[-1] if self.steps else [])
+        side = next((SIDES[t.text] for t in tokens if t.kind == "word" and t.text in SIDES), None)
+        for i, action in enumerate(target):
+            more = _modified([action], [Match(action.expression, 0, len(tokens), None)], tokens)[0]
+            target[i] = replace(more, side=side) if side and action.expression.sided else more
+        if not target and any(token.kind == "time" for token in tokens):
+            pause = Action(WAIT, time=next(token.value for token in tokens if token.kind == "time"))
+            self.steps.append([pause])
+
+    def _complain(self, tokens: Sequence[Token], rest: dict[int, str], context: bool) -> None:
+        runs: list[list[int]] = []
+        for i, word in rest.items():
+            if not _meaningful(word, context):
+                continue
+            if runs and runs[-1][-1] == i - 1:
+                runs[-1].append(i)
+            else:
+                runs.append([i])
+        for run in runs:
+            phrase = " ".join(tokens[i].raw for i in run)
+            self.unknown.append(Unknown(phrase, tuple(nearest(phrase))))
+
+
+def _meaningful(word: str, context: bool) -> bool:
+    if word in FILLERS or word in STRENGTHS or word in SPEEDS or word in NOT:
+        return False
+    return not (context and (word in NOUNS or word in SIDES or word.endswith("ly")))
+
+
+def _matches(words: list[str]) -> tuple[list[Match], dict[int, str]]:
+    """All phrases from left to right, and the words that are in none, by index."""
+    matches: list[Match] = []
+    rest: dict[int, str] = {}
+    i = 0
+    while i < len(words):
+        match = match_at(words, i) if words[i] else None
+        if match:
+            matches.append(match)
+            i = match.end
+        else:
+            if words[i]:
+                rest[i] = words[i]
+            i += 1
+    return matches, rest
+
+
+def _speech(tokens: Sequence[Token], words: list[str]) -> list[Action] | None:
+    """"say hello": the mouth shapes of whatever follows, unless it is a phrase of its own, such as "say no"."""
+    if "say" not in words:
+        return None
+    at = words.index("say")
+    letters = " ".join(token.raw for token in tokens[at + 1 :] if token.kind == "word")
+    if match_at(words, at) or not letters:
+        return None
+    return _modified([Action(spoken(letters))], [Match(WAIT, at, len(tokens), None)], tokens)
+
+
+def _modified(actions: list[Action], matches: Sequence[Match], tokens: Sequence[Token]) -> list[Action]:
+    """Give each strength, time, speed and number to the expression next to it; ties go to the one that follows."""
+    actions = list(actions)
+    for i, token in enumerate(tokens):
+        if token.kind in ("word", "then", "and", "after") and token.text not in STRENGTHS and token.text not in SPEEDS:
+            continue
+        distances = [0 if m.start <= i < m.end else m.start - i if i < m.start else i - m.end + 1.5 for m in matches]
+        k = min(range(len(matches)), key=distances.__getitem__)
+        actions[k] = actions[k].with_token(token)
+    return actions
+
+
+def _opposed(a: Action, b: Action) -> bool:
+    pairs = ({"left", "right"}, {"up", "down"})
+    words = set(a.expression.name.split()) ^ set(b.expression.name.split())
+    sides = {a.side, b.side}
+    return words in pairs or (a.expression is b.expression and sides in pairs)
