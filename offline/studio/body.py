@@ -10,7 +10,8 @@ from torch import Tensor
 from offline.studio.fields import Points, cone, ellipsoid, ramp, smin
 from offline.studio.identity import Identity
 
-COLLAR = (0.0, -1.62, -0.40)
+COLLAR = (0.0, -1.62, -0.36)
+COLLAR_RADIUS = 0.66
 
 
 class Body(NamedTuple):
@@ -34,19 +35,15 @@ def body(q: Points, t: Points, identity: Identity) -> Body:
     shape = smin(smin(trunk, shoulder, 0.45), slope, 0.40)
     chest = smin(neck, shape, 0.25)
     cover = smin(shape, neck - 0.03, 0.30) - 0.045
-    ring, above = _collar(t)
-    cloth = torch.maximum(cover, above)
-    return Body(chest, torch.minimum(cloth, ring))
+    opening = _neckline(t)
+    ring = torch.sqrt(((opening + 0.03) * 0.62) ** 2 + (cover - 0.012) ** 2 + 1e-9) - 0.042
+    return Body(chest, smin(torch.maximum(cover, opening), ring, 0.02) * 0.9)
 
 
-def _collar(t: Points) -> tuple[Tensor, Tensor]:
-    """The collar's ribbed ring, and the height over the plane of the neckline (which leans forward)."""
-    y, z = t.y - COLLAR[1], t.z - COLLAR[2]
-    up = 0.93 * y + 0.37 * z
-    along = 0.93 * z - 0.37 * y
-    radius = torch.sqrt(t.x**2 + along**2 * 1.05 + 1e-9)
-    ring = torch.sqrt(((radius - 0.64) * 0.75) ** 2 + (up * 0.55 + 0.02) ** 2) - 0.052
-    return ring * 0.9, up * 0.95
+def _neckline(t: Points) -> Tensor:
+    """Positive within the crew neck's opening: a cylinder about the neck that leans forward."""
+    along = t.z - COLLAR[2] + 0.25 * (t.y - COLLAR[1])
+    return COLLAR_RADIUS - torch.sqrt((0.96 * t.x) ** 2 + (0.92 * along) ** 2 + 1e-9)
 
 
 def knit(t: Points) -> Tensor:

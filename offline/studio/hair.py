@@ -34,13 +34,16 @@ def hairline(q: Points) -> Tensor:
 def hair(q: Points, identity: Identity) -> Hair:
     volume = identity.hair_volume
     strand = _strand(q)
-    lock = 0.016 * waves(strand * 0.35, q.y * 1.2, q.z * 1.2)
-    fine = 0.0035 * torch.sin(strand * 2.6 + 2.0 * torch.sin(strand * 0.61))
-    cap = ellipsoid(q, (0.0, 0.31, -0.26), (0.81 + 0.05 * volume, 0.86 + 0.11 * volume, 0.86 + 0.09 * volume))
-    swell = 0.05 * volume * torch.exp(-(((q.x + 0.25) / 0.4) ** 2) - ((q.y - 1.0) / 0.3) ** 2)
+    line = hairline(q)
+    root = ramp(line, 0.0, 0.30)
+    lock = 0.012 * waves(strand * 0.30, q.y * 1.2, q.z * 1.2) * root
+    fine = 0.0016 * torch.sin(strand * 3.1 + 2.0 * torch.sin(strand * 0.61))
+    thick = volume * (0.25 + 0.75 * root)
+    cap = ellipsoid(q, (0.0, 0.305, -0.245), (0.80, 0.87, 0.855)) - 0.085 * thick
+    swell = 0.06 * thick * torch.exp(-(((q.x + 0.25) / 0.4) ** 2) - ((q.y - 1.0) / 0.3) ** 2)
     part = 0.03 * torch.exp(-(((q.x - PARTING) / 0.035) ** 2)) * ramp(q.z, -0.6, 0.0) * ramp(q.y, 0.6, 0.8)
     cap = cap - swell + part
-    scalp = smax(cap, -hairline(q) * 0.7, 0.10)
+    scalp = smax(cap, -line * 0.7, 0.05)
     distance = smin(scalp, _lengths(q, identity), 0.12)
     return Hair((distance + lock + fine) * 0.75, strand)
 

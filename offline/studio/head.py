@@ -17,7 +17,7 @@ EYE = (0.315, 0.262, 0.247)
 EYE_RADIUS = 0.147
 LID = 0.016
 """Thickness of the lids over the eyeball."""
-FISSURE = 0.142
+FISSURE = 0.150
 """Half the width of the eye's opening."""
 
 
@@ -66,7 +66,7 @@ def head(q: Points, rig: Rig, identity: Identity, skull: Skull) -> Head:
     closed = smin(bare, ball - LID, 0.05)
     skin = smin(closed, _ear(mirrored), 0.05)
     opening = torch.maximum(q.y - lids.upper, lids.lower - q.y)
-    opening = torch.maximum(opening, 0.22 - q.z)
+    opening = torch.maximum(opening, 0.22 - q.z) + FISSURE * torch.relu(torch.abs(lids.across) - 1.0)
     skin = smax(skin, -opening, 0.010)
     caruncle = length(mirrored.x - 0.190, q.y - 0.256, q.z - 0.335) - 0.026
     skin = smin(skin, caruncle, 0.012)

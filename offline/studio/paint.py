@@ -9,6 +9,7 @@ from torch import Tensor
 
 from offline.studio.body import knit
 from offline.studio.fields import Points, bump, mix, ramp, waves
+from offline.studio.hair import hairline
 from offline.studio.head import EYE, EYE_RADIUS, Head
 from offline.studio.identity import Colour, Identity
 from offline.studio.rig import Rig
@@ -86,6 +87,8 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     inner = ramp(h.depth, 0.030, 0.10) * (p.y < 0.0) * (torch.abs(p.x) < 0.4)
     colour = _blend(colour, (0.13, 0.022, 0.022), inner)
     colour = colour * (1.0 - 0.75 * ramp(h.depth, 0.16, 0.50) * inner)
+    roots = ramp(hairline(s.head_point) + 0.025 * torch.sin(s.hair.strand * 2.3) * torch.sin(s.hair.strand * 0.7), -0.055, 0.03)
+    colour = _blend(colour, torch.tensor(identity.hair)[:, None], 0.8 * roots * ramp(s.head_point.y, -0.4, 0.0))
     gloss = 0.20 + 0.14 * bump(x, p.y, 0.0, -0.05, 0.1, 0.25) + 0.45 * _lip_mask(p, identity) * on_head
     return Paint(colour, gloss, torch.ones_like(p.x))
 
@@ -104,8 +107,8 @@ def _lips(colour: Tensor, p: Points, identity: Identity, on_head: Tensor) -> Ten
     lines = 1.0 + 0.06 * torch.sin(p.x * 130.0 + 6.0 * torch.sin(p.x * 17.0))
     v = p.y - lip_line(p.x)
     colour = _blend(colour, torch.tensor(identity.lip)[:, None] * lines, 0.88 * mask)
-    seam = torch.exp(-((v / 0.011) ** 2)) * ramp(torch.abs(p.x), 0.275, 0.225) * on_head
-    return colour * (1.0 - 0.72 * seam)
+    seam = torch.exp(-((v / 0.011) ** 2)) * ramp(torch.abs(p.x), 0.262, 0.205) * on_head
+    return colour * (1.0 - 0.66 * seam)
 
 
 def _brow(colour: Tensor, p: Points, identity: Identity, on_head: Tensor) -> Tensor:
@@ -200,7 +203,7 @@ def _hair(s: Surface, rig: Rig, identity: Identity) -> Paint:
     colour = torch.tensor(identity.hair)[:, None] * (1.0 + 0.42 * strand)
     warm = torch.tensor([1.5, 1.25, 1.05])[:, None]
     colour = colour * mix(1.0, warm, ramp(waves(k * 0.5, q.y, q.z), 0.1, 0.8) * 0.5)
-    return Paint(colour, 0.40 + 0.20 * strand, torch.zeros_like(k))
+    return Paint(colour, 0.22 + 0.14 * strand, torch.zeros_like(k))
 
 
 def _cloth(s: Surface, rig: Rig, identity: Identity) -> Paint:

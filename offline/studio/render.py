@@ -14,12 +14,10 @@ from offline.studio.identity import Identity
 from offline.studio.light import occlusion, shade, to_display
 from offline.studio.paint import paint
 from offline.studio.scene import Scene, build_scene
-from offline.studio.trace import along, normals, trace
+from offline.studio.trace import CHUNK, along, normals, trace
 from runtime.contract.axes import Array, Camera
 from runtime.contract.drive import DriveState
 
-CHUNK = 16384
-"""Rays worked on at once: small enough for the arrays to stay in the processor's cache."""
 COARSE = 8
 REACH = 3.2
 """The subject lies within this distance (dm) of the camera's nearest and farthest look at the world's origin."""
@@ -57,9 +55,14 @@ class _Samples(NamedTuple):
 
 
 @torch.no_grad()
-def render(identity: Identity, state: DriveState, camera: Camera, size: int, *, antialias: bool = True) -> Render:
-    """Render a square picture of `size` pixels. With `antialias`, pixels at edges are averages of four rays."""
-    scene = build_scene(identity, state)
+def render(
+    identity: Identity, state: DriveState, camera: Camera, size: int, *, antialias: bool = True, compiled: bool = False
+) -> Render:
+    """Render a square picture of `size` pixels. With `antialias`, pixels at edges are averages of four rays.
+
+    `compiled` pays off from some fifty pictures on; see `build_scene`.
+    """
+    scene = build_scene(identity, state, compiled=compiled)
     origin, directions = (torch.from_numpy(a) for a in camera.rays(size))
     directions = directions.permute(2, 0, 1).contiguous()
     near = _near(scene, origin, directions, camera, size)
@@ -98,28 +101,25 @@ def _near(scene: Scene, origin: Tensor, directions: Tensor, camera: Camera, size
 
 
 def _sample(scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, size: int) -> _Samples:
-    parts = [
-        _sample_chunk(scene, origin, d, t, size)
-        for d, t in zip(directions.split(CHUNK, 1), near.split(CHUNK), strict=True)
-    ]
-    return _Samples(*(torch.cat(column, -1) for column in zip(*parts, strict=True)))
-
-
-def _sample_chunk(scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, size: int) -> _Samples:
-    """Trace, paint and light some rays."""
+    """Trace, paint and light rays [3, N] from depths `near` [N]."""
     far = float(near.min()) + 2 * REACH
     hits = trace(scene.distance, origin, directions, near, far, tolerance=0.35 / size)
     found = torch.nonzero(hits.hit)[:, 0]
     colour, normal = torch.zeros_like(directions), torch.zeros_like(directions)
     if found.numel():
         rays = directions[:, found]
-        p = along(origin, rays, hits.depth[found])
-        n = normals(scene.distance, p, epsilon=2.0 / size)
-        coat = paint(scene.surface(p), scene.rig, scene.identity)
-        view = -rays / torch.linalg.norm(rays, dim=0)
-        colour[:, found] = to_display(shade(coat, n, view, *occlusion(scene.distance, p, n)))
-        normal[:, found] = torch.stack(n)
+        surface = [_surface_chunk(scene, origin, r, t, size) for r, t in zip(rays.split(CHUNK, 1), hits.depth[found].split(CHUNK), strict=True)]
+        colour[:, found], normal[:, found] = (torch.cat(column, 1) for column in zip(*surface, strict=True))
     return _Samples(colour, hits.hit, torch.where(hits.hit, hits.depth, 0.0), normal)
+
+
+def _surface_chunk(scene: Scene, origin: Tensor, rays: Tensor, depth: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Display colour and normal, both [3, N], where rays meet the surface."""
+    p = along(origin, rays, depth)
+    n = normals(scene.distance, p, epsilon=2.0 / size)
+    coat = paint(scene.surface(p), scene.rig, scene.identity)
+    view = -rays / torch.linalg.norm(rays, dim=0)
+    return to_display(shade(coat, n, view, *occlusion(scene.distance, p, n))), torch.stack(n)
 
 
 def _antialiased(

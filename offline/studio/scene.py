@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -43,19 +45,38 @@ class Scene:
     pose: Tensor
     neck: Neck = field(default_factory=Neck)
 
+    compiled: bool = False
+
     def surface(self, p: Points) -> Surface:
-        q, t = to_head(p, self.pose, self.neck)
-        parts = head(q, self.rig, self.identity, self.skull)
-        trunk: Body = body(q, t, self.identity)
-        tresses = hair(q, self.identity)
-        skin = smin(parts.skin, trunk.neck, 0.10)
-        rows = (skin, parts.eye, parts.teeth, parts.tongue, tresses.distance, trunk.cloth)
-        return Surface(torch.stack(rows), q, t, parts, tresses)
+        return _surface(p, self.rig, self.pose, self.skull, self.identity, self.neck)
 
     def distance(self, p: Points) -> Tensor:
         """Signed distance [N] to the nearest surface; negative inside."""
-        return self.surface(p).distances.amin(0)
+        evaluate = _compiled_distance() if self.compiled else _distance
+        return evaluate(p, self.rig, self.pose, self.skull, self.identity, self.neck)
 
 
-def build_scene(identity: Identity, state: DriveState) -> Scene:
-    return Scene(identity, build_skull(identity), build_rig(state.expression, identity), torch.from_numpy(state.pose))
+def build_scene(identity: Identity, state: DriveState, *, compiled: bool = False) -> Scene:
+    """The scene of a drive state. `compiled` fuses the distance field with torch.compile: the first use takes most of a
+    minute and needs a C++ compiler, every later one a fifth of the time."""
+    pose = torch.from_numpy(state.pose)
+    return Scene(identity, build_skull(identity), build_rig(state.expression, identity), pose, compiled=compiled)
+
+
+def _surface(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity, neck: Neck) -> Surface:
+    q, t = to_head(p, pose, neck)
+    parts = head(q, rig, identity, skull)
+    trunk: Body = body(q, t, identity)
+    tresses = hair(q, identity)
+    skin = smin(parts.skin, trunk.neck, 0.10)
+    rows = (skin, parts.eye, parts.teeth, parts.tongue, tresses.distance, trunk.cloth)
+    return Surface(torch.stack(rows), q, t, parts, tresses)
+
+
+def _distance(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity, neck: Neck) -> Tensor:
+    return _surface(p, rig, pose, skull, identity, neck).distances.amin(0)
+
+
+@lru_cache(maxsize=1)
+def _compiled_distance() -> Callable[..., Tensor]:
+    return torch.compile(_distance, dynamic=True, fullgraph=True)

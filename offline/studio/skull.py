@@ -1,8 +1,8 @@
 """The bare head as a radius over directions: a smooth surface through a few hundred control points.
 
 The face's points are MediaPipe's canonical face, moved by the identity; the rest is an ellipsoid. A thin-plate spline
-over unit directions passes through them, is sampled once on a grid of longitude and latitude, and is read bicubically,
-so the surface has continuous normals and costs one look-up however detailed it is.
+over unit directions passes through them and is sampled once on a grid of longitude and latitude, finer than a pixel of
+a 512² portrait, so that one linear look-up is smooth however detailed the surface is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.ndimage import gaussian_filter, minimum_filter
+from scipy.ndimage import gaussian_filter, minimum_filter, zoom
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
@@ -24,6 +24,7 @@ from offline.studio.identity import Identity
 
 CENTRE = (0.0, 0.12, -0.10)
 _LATITUDES, _LONGITUDES = 160, 320
+_FINER = 4
 _SKULL_CENTRE = np.array([0.0, 0.30, -0.24])
 _SKULL_RADII = np.array([0.79, 0.86, 0.84])
 _UNDER = np.array([[0, -0.93, 0.25], [0, -0.90, 0.10], [0, -0.86, -0.1], [0.25, -0.82, 0.08], [0.42, -0.68, -0.08],
@@ -44,9 +45,8 @@ class Skull:
         longitude = torch.atan2(x, z) / torch.pi
         latitude = torch.asin((y / r).clamp(-1.0, 1.0)) * (2.0 / torch.pi)
         grid = torch.stack([longitude, latitude], -1).reshape(1, 1, -1, 2)
-        radius = grid_sample(self.table[None, :1], grid, "bicubic", "border", align_corners=False)
-        safe = grid_sample(self.table[None, 1:], grid, "bilinear", "border", align_corners=False)
-        return (r - radius.reshape(r.shape)) * safe.reshape(r.shape)
+        radius, safe = grid_sample(self.table[None], grid, "bilinear", "border", align_corners=False)[0, :, 0]
+        return (r - radius) * safe
 
 
 @lru_cache(maxsize=4)
@@ -60,7 +60,8 @@ def build_skull(identity: Identity) -> Skull:
     la, lo = np.meshgrid(lat, lon, indexing="ij")
     directions = np.stack([np.cos(la) * np.sin(lo), np.sin(la), np.cos(la) * np.cos(lo)], -1)
     table = surface(directions.reshape(-1, 3)).reshape(la.shape)
-    return Skull(torch.from_numpy(np.stack([table, _safety(table, la)])).float())
+    both = np.stack([table, _safety(table, la)])
+    return Skull(torch.from_numpy(zoom(both, (1, _FINER, _FINER), order=3, mode="nearest", grid_mode=True)).float())
 
 
 def _safety(radius: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,8 @@ from torch import Tensor
 from offline.studio.fields import Points
 
 Distance = Callable[[Points], Tensor]
+CHUNK = 16384
+"""Points evaluated at once: few enough for the arrays to stay in the processor's cache."""
 CAUTION = 0.85
 """Share of the distance that a step goes; the field is bent by warps and is not exactly a distance."""
 
@@ -34,7 +36,7 @@ def along(origin: Tensor, directions: Tensor, depth: Tensor) -> Points:
 
 
 def trace(
-    distance: Distance, origin: Tensor, directions: Tensor, near: Tensor, far: float, tolerance: float, steps: int = 64
+    distance: Distance, origin: Tensor, directions: Tensor, near: Tensor, far: float, tolerance: float, steps: int = 40
 ) -> Hits:
     """March rays from depth `near` [N] to `far`; `tolerance` is the distance (dm) that counts as a hit."""
     n = near.shape[0]
@@ -46,7 +48,8 @@ def trace(
         if active.numel() == 0:
             break
         t = depth[active]
-        d = distance(along(origin, directions[:, active], t))
+        pairs = zip(directions[:, active].split(CHUNK, 1), t.split(CHUNK), strict=True)
+        d = torch.cat([distance(along(origin, rays, depths)) for rays, depths in pairs])
         approach[active] = torch.minimum(approach[active], d / t)
         arrived = d < tolerance
         t = t + d * inverse_length[active]
