@@ -1,0 +1,118 @@
+"""The server's settings: command line over environment over file over defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runtime.errors import BadInput
+from runtime.naming import unknown
+
+PREFIX = "MIEN_"
+DEFAULT_FILE = Path(__file__).parent / "assets" / "serve.yaml"
+"""All settings with their defaults and a word on each; a test holds it to `ServerConfig`."""
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Settings of `mien serve`; `assets/serve.yaml` says what each is for."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    fps: float = 30.0
+    engine: str = "auto"
+    max_sessions: int = 4
+    bitrate: int = 1_500_000
+    background: str = "#f4f2ee"
+    allow_origin: tuple[str, ...] = ()
+    token: str | None = None
+    log_level: str = "warning"
+
+    def __post_init__(self) -> None:
+        _check(1 <= self.port <= 65535, f"port must be 1 to 65535, got {self.port}")
+        _check(1.0 <= self.fps <= 120.0, f"fps must be 1 to 120, got {self.fps:g}")
+        _check(1 <= self.max_sessions <= 1000, f"max_sessions must be 1 to 1000, got {self.max_sessions}")
+        _check(100_000 <= self.bitrate <= 20_000_000, f"bitrate must be 100000 to 20000000, got {self.bitrate}")
+        _check(self.log_level in LEVELS, f"log_level must be one of {', '.join(LEVELS)}, got '{self.log_level}'")
+        _check(self.host == "localhost" or _is_address(self.host), f"host must be an address, got '{self.host}'")
+
+    def shown(self) -> dict[str, Any]:
+        """The settings in effect, the token masked."""
+        return dataclasses.asdict(self) | {"token": "***" if self.token else None}
+
+
+LEVELS = ("debug", "info", "warning", "error")
+FIELDS = {field.name: field for field in dataclasses.fields(ServerConfig)}
+
+
+def load(
+    arguments: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
+) -> ServerConfig:
+    """The settings in effect; None among `arguments` means not given.
+
+    Raises BadInput, naming key and place, for an unknown key or a value that cannot be.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values |= {key: _converted(key, value, str(file)) for key, value in _read(file).items()}
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and (key := name.removeprefix(PREFIX).lower()) in FIELDS:
+            values[key] = _converted(key, text, name)
+    values |= {key: _converted(key, value, f"--{key}") for key, value in arguments.items() if value is not None}
+    return ServerConfig(**values)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot read the config file {file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is not a YAML file: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadInput(f"{file} must hold 'key: value' lines")
+    for key in content:
+        if key not in FIELDS:
+            raise BadInput(f"{file}: {unknown('key', str(key), FIELDS)}")
+    return content
+
+
+def _converted(key: str, value: Any, place: str) -> Any:
+    """`value` as the type of the field `key`; texts are read as numbers and lists where those are due."""
+    default = FIELDS[key].default
+    try:
+        if isinstance(default, tuple):
+            items = value.split(",") if isinstance(value, str) else value
+            return tuple(str(item).strip() for item in items)
+        if isinstance(default, int | float):
+            number = float(value)
+            if isinstance(value, bool) or not math.isfinite(number) or (isinstance(default, int) and number % 1):
+                raise ValueError
+            return type(default)(number)
+    except (TypeError, ValueError):
+        raise BadInput(f"{place}: '{key}' cannot be {value!r}") from None
+    if value is not None and not isinstance(value, str):
+        raise BadInput(f"{place}: '{key}' must be a text, got {value!r}")
+    return value
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise BadInput(message)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

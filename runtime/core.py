@@ -1,0 +1,113 @@
+"""The one place where all parts of the server are built and wired; only the entry point imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from runtime.config import ServerConfig
+from runtime.driving.performance import Performance
+from runtime.errors import Unavailable
+from runtime.session import Avatar
+from runtime.streaming.app import WebApp, WebSettings
+from runtime.streaming.colour import Backdrop
+from runtime.streaming.live import Stage
+from runtime.trackers import TrackerPool
+
+log = logging.getLogger(__name__)
+
+PAGE = Path(__file__).parent.parent / "clients" / "web"
+DEMO = Path(__file__).parent / "assets" / "demo.mien"
+SHUTDOWN = 2.0
+"""Seconds that open requests get to finish once the server is told to stop."""
+
+
+class Server:
+    """Avatars, sessions and the web application of one process."""
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        avatar: Avatar,
+        trackers: TrackerPool,
+        new_performance: Callable[[], Performance],
+    ) -> None:
+        self.config = config
+        self.trackers = trackers
+        self._warm = threading.Event()
+        stage = Stage(
+            avatar, new_performance, trackers.take, trackers.give_back,
+            Backdrop(config.background), config.fps, config.bitrate,
+        )  # fmt: skip
+        settings = WebSettings(config.host, PAGE, config.max_sessions, config.allow_origin, config.token)
+        self.app = WebApp({avatar.name: stage}, settings, self._warm.is_set)
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
+        """Serves until `stop` is set; `on_ready` gets the address. Raises Unavailable where the port is taken."""
+        runner = web.AppRunner(self.app.application, access_log=None, shutdown_timeout=SHUTDOWN)
+        await runner.setup()
+        try:
+            site = web.SockSite(runner, listening(self.config.host, self.config.port))
+            await site.start()
+            on_ready(f"http://{_in_url(self.config.host)}:{self.config.port}")
+            warming = threading.Thread(target=self._warm_up, name="mien-warm-up", daemon=True)
+            warming.start()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+            await asyncio.to_thread(self.trackers.close)
+
+    def _warm_up(self) -> None:
+        self.trackers.warm()
+        self._warm.set()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises Unavailable, saying what to do, where the port is taken or not allowed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(64)
+    except OSError as error:
+        sock.close()
+        reason = "is taken" if error.errno == 98 else f"cannot be used ({error.strerror})"
+        raise Unavailable(f"port {port} on {host} {reason}; choose another with --port") from None
+    return sock
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def build(config: ServerConfig, bundle: Path | None) -> Server:
+    """A server of one bundle, the demo avatar's by default."""
+    from runtime.avatar import Avatar as BundleAvatar
+    from runtime.tracking.tracker import FaceTracker
+
+    avatar = BundleAvatar.load(bundle or DEMO, config.engine)
+    seeds = itertools.count()
+    return Server(config, avatar, TrackerPool(FaceTracker), lambda: Performance(seed=next(seeds)))
+
+
+def serve(config: ServerConfig, bundle: Path | None, say: Callable[[str], None]) -> None:
+    """Runs the server until SIGINT or SIGTERM; `say` gets the lines meant for the user."""
+    server = build(config, bundle)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await server.run(stop, lambda address: say(f"Mien is at {address} (Ctrl-C ends it)"))
+
+    asyncio.run(main())

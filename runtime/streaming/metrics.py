@@ -1,0 +1,56 @@
+"""Counters and times in Prometheus' text format (version 0.0.4); base units, no session labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Totals:
+    """Sums over sessions that have ended, so that counters never go back."""
+
+    FIELDS = ("rendered", "skipped", "cameraTracked", "cameraDropped", "keyframes")
+
+    def __init__(self) -> None:
+        self._ended = dict.fromkeys(self.FIELDS, 0)
+
+    def retire(self, stats: Mapping[str, int]) -> None:
+        """Adds a session that ends."""
+        for field in self.FIELDS:
+            self._ended[field] += stats[field]
+
+    def sums(self, running: Iterable[Mapping[str, int]]) -> dict[str, int]:
+        """Totals of ended and running sessions."""
+        sums = dict(self._ended)
+        for stats in running:
+            for field in self.FIELDS:
+                sums[field] += stats[field]
+        return sums
+
+
+def exposition(
+    sums: Mapping[str, int], sessions: int, free: int, rejected: int, stages: Mapping[str, Mapping[str, float]]
+) -> str:
+    """The page that Prometheus reads. `stages` holds milliseconds by stage and quantile ("p50", "p95")."""
+    lines: list[str] = []
+
+    def family(name: str, kind: str, help_text: str, samples: Iterable[tuple[str, float]]) -> None:
+        lines.append(f"# HELP {name} {help_text}")
+        lines.append(f"# TYPE {name} {kind}")
+        lines.extend(f"{name}{labels} {value:g}" for labels, value in samples)
+
+    family("avatar_sessions", "gauge", "Connections by state.", [('{state="open"}', sessions), ('{state="free"}', free)])
+    family("avatar_session_rejected_total", "counter", "Refused connections.", [('{reason="full"}', rejected)])
+    family("avatar_frames_rendered_total", "counter", "Frames rendered.", [("", sums["rendered"])])
+    dropped = [('{stage="tick"}', sums["skipped"]), ('{stage="camera"}', sums["cameraDropped"])]
+    family("avatar_frames_dropped_total", "counter", "Frames that a stage skipped to stay current.", dropped)
+    family("avatar_camera_frames_tracked_total", "counter", "Camera frames tracked.", [("", sums["cameraTracked"])])
+    family("avatar_keyframes_total", "counter", "Keyframes encoded.", [("", sums["keyframes"])])
+    quantiles = [
+        (f'{{stage="{stage}",quantile="{q}"}}', times[p] / 1e3)
+        for stage, times in sorted(stages.items())
+        for q, p in (("0.5", "p50"), ("0.95", "p95"))
+    ]
+    family("avatar_stage_duration_seconds", "summary", "Recent durations of each stage.", quantiles)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,142 @@
+"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) over HTTP.
+
+`POST /{avatar}/whip` brings a camera. An offer that also receives gets the avatar back on the same connection, in a
+performance of its own; one that only sends drives the avatar's shared performance, which `POST /{avatar}/whep` watches.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from runtime.streaming.live import Live, SharedLive, Stage
+from runtime.streaming.metrics import Totals
+from runtime.streaming.offers import MAX_SDP, Offer, OfferError, checked_offer
+from runtime.streaming.peer import Peer
+from runtime.streaming.problems import problem
+from runtime.streaming.registry import Full, Registry
+
+RETRY_AFTER = {"Retry-After": "5"}
+NO_ENDPOINT = "there is no avatar of this name; see /api/avatars"
+NO_SESSION = "there is no such session; it may have ended"
+
+
+class Signalling:
+    """The handlers; `routes` lists them."""
+
+    def __init__(self, stages: dict[str, Stage], registry: Registry, totals: Totals) -> None:
+        self._stages = stages
+        self._registry = registry
+        self._totals = totals
+        self.shared = {name: SharedLive(stage, totals) for name, stage in stages.items()}
+        self.lives: set[Live] = set()
+        """Private performances that run now."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """All routes of WHIP and WHEP."""
+        endpoint, session = "/{avatar}/{kind:whip|whep}", "/{avatar}/{kind:whip|whep}/{session}"
+        return [
+            web.post(endpoint, self._post),
+            web.options(endpoint, self._options),
+            web.get(endpoint, self._get, allow_head=False),
+            web.delete(session, self._delete),
+            web.patch(session, self._patch),
+            web.options(session, self._options),
+        ]
+
+    async def _options(self, request: web.Request) -> web.Response:
+        return web.Response(status=204, headers={"Accept-Post": "application/sdp"})
+
+    async def _get(self, request: web.Request) -> web.Response:
+        """Today's WHEP answers a GET with nothing, WHIP refuses it."""
+        if request.match_info["kind"] == "whep":
+            return web.Response(status=204)
+        return problem(405, "this address takes POST with an SDP offer", {"Allow": "OPTIONS, POST"})
+
+    async def _post(self, request: web.Request) -> web.Response:
+        name, kind = request.match_info["avatar"], request.match_info["kind"]
+        if name not in self._stages:
+            return problem(404, NO_ENDPOINT)
+        if request.content_type != "application/sdp":
+            return problem(415, "the offer must be sent as application/sdp")
+        if (request.content_length or 0) > MAX_SDP:
+            return problem(413, f"an offer may have {MAX_SDP} bytes")
+        try:
+            key = self._registry.enter()
+        except Full:
+            return problem(503, "all sessions are taken; try again shortly", RETRY_AFTER)
+        async with AsyncExitStack() as undo:
+            undo.callback(self._registry.leave, key)
+            try:
+                offer = checked_offer(await request.read())
+                open_session = self._watch if kind == "whep" else self._perform
+                peer = open_session(self._stages[name], offer, undo)
+                undo.push_async_callback(peer.disconnect)
+                answer = await peer.answer(offer)
+            except OfferError as error:
+                headers = RETRY_AFTER if error.status == 409 else None
+                return problem(error.status, str(error), headers)
+            peer.belongings = undo.pop_all()
+        self._registry.attach(key, peer.close)
+        headers = {"Location": f"/{name}/{kind}/{key}", "ETag": f'"{key[:8]}"', "ID": key}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    def _perform(self, stage: Stage, offer: Offer, undo: AsyncExitStack) -> Peer:
+        """A camera with the avatar back, or a publisher of the shared performance."""
+        if offer.direction == "recvonly":
+            raise OfferError(406, "a WHIP offer must send video; use the WHEP address to watch")
+        if offer.direction == "sendonly":
+            return self._publish(stage, undo)
+        live = Live(stage, lambda present: peer.send({"type": "face", "present": present}))
+        self.lives.add(live)
+        undo.push_async_callback(self._end_live, live)
+        peer = Peer(live.fan_out, live.camera, live.control.handle)
+        live.on_failure(lambda: peer.end())
+        return peer
+
+    def _publish(self, stage: Stage, undo: AsyncExitStack) -> Peer:
+        shared = self.shared[stage.avatar.name]
+        if shared.published:
+            raise OfferError(409, "somebody else's camera drives this avatar; try again when it has gone")
+        live = shared.acquire()
+        undo.push_async_callback(shared.release)
+        shared.published = True
+        undo.callback(shared.unpublish)
+        return Peer(None, live.camera, live.control.handle)
+
+    def _watch(self, stage: Stage, offer: Offer, undo: AsyncExitStack) -> Peer:
+        if offer.direction == "sendonly":
+            raise OfferError(406, "a WHEP offer must receive video")
+        shared = self.shared[stage.avatar.name]
+        live = shared.acquire()
+        undo.push_async_callback(shared.release)
+        return Peer(live.fan_out, None, None)
+
+    async def _end_live(self, live: Live) -> None:
+        self.lives.discard(live)
+        await live.close()
+        self._totals.retire(live.counters())
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        key = request.match_info["session"]
+        if not self._registry.knows(key):
+            return problem(404, NO_SESSION)
+        await self._registry.close(key)
+        return web.Response(status=200)
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        """Trickled candidates are accepted and not needed; ICE restarts are refused, and the session goes on."""
+        key = request.match_info["session"]
+        if not self._registry.knows(key):
+            return problem(404, NO_SESSION)
+        if request.content_type != "application/trickle-ice-sdpfrag":
+            return problem(415, "only application/trickle-ice-sdpfrag can be patched in")
+        match = request.headers.get("If-Match")
+        if match is None:
+            return problem(428, "a PATCH needs If-Match with the session's ETag")
+        if match == "*":
+            return problem(422, "ICE restarts are not supported; open a new session")
+        if match != f'"{key[:8]}"':
+            return problem(412, "the ETag is not this session's")
+        return web.Response(status=204)

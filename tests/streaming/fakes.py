@@ -1,0 +1,75 @@
+"""The smallest avatar and tracker that the server can run: what is tested here is what lies between them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.contract.axes import Camera
+from runtime.contract.drive import INDEX, DriveState, coefficients
+
+SIZE = 128
+
+
+@dataclass
+class FakePicture:
+    rgba: NDArray[np.uint8]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class FakeAvatar:
+    """A disc, red as far as the jaw is open; its right half is clear."""
+
+    name = "fake"
+    size = SIZE
+    thumbnail = b"\x89PNG"
+    engine = "none"
+
+    def __init__(self, cost: float = 0.0) -> None:
+        self.cost = cost
+        self.fails = False
+
+    def new_session(self) -> FakeSession:
+        return FakeSession(self)
+
+
+class FakeSession:
+    def __init__(self, avatar: FakeAvatar) -> None:
+        self.avatar = avatar
+
+    def render(self, state: DriveState, camera: Camera | None = None) -> FakePicture:
+        if self.avatar.fails:
+            raise ArithmeticError("the fake was told to fail")
+        time.sleep(self.avatar.cost)
+        rgba = np.zeros((SIZE, SIZE, 4), np.uint8)
+        jaw = float(state.expression[INDEX["jawOpen"]])
+        rgba[:, : SIZE // 2] = (round(255 * jaw), 60, 60, 255)
+        return FakePicture(rgba, {"generator": self.avatar.cost})
+
+
+@dataclass
+class FakeFace:
+    state: DriveState
+
+
+class FakeTracker:
+    """Finds a jaw as open as the picture is bright, and no face in a black one."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.resets = 0
+
+    def track(self, rgb: NDArray[np.uint8], timestamp: float) -> FakeFace | None:
+        brightness = float(rgb.mean()) / 255
+        if brightness < 0.05:
+            return None
+        return FakeFace(DriveState(coefficients({"jawOpen": brightness}), timestamp=timestamp))
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def close(self) -> None:
+        self.closed = True

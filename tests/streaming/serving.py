@@ -1,0 +1,51 @@
+"""A server with fake parts on a free port, inside the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from runtime.config import ServerConfig
+from runtime.core import Server
+from runtime.driving.performance import Performance
+from runtime.trackers import TrackerPool
+from tests.streaming.fakes import FakeAvatar, FakeTracker
+
+
+@dataclass
+class Running:
+    """A server that runs and a client for it."""
+
+    server: Server
+    http: aiohttp.ClientSession
+    url: str
+    avatar: FakeAvatar
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def serving(avatar: FakeAvatar | None = None, **settings: Any) -> AsyncIterator[Running]:
+    avatar = avatar or FakeAvatar()
+    config = ServerConfig(port=free_port(), **settings)
+    server = Server(config, avatar, TrackerPool(FakeTracker), Performance)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(server.run(stop, lambda address: ready.set()))
+    await asyncio.wait_for(ready.wait(), 5)
+    try:
+        async with aiohttp.ClientSession() as http:
+            yield Running(server, http, f"http://127.0.0.1:{config.port}", avatar)
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
