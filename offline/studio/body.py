@@ -10,8 +10,8 @@ from torch import Tensor
 from offline.studio.fields import Points, cone, ellipsoid, ramp, smin
 from offline.studio.identity import Identity
 
-COLLAR = (0.0, -1.62, -0.36)
-COLLAR_RADIUS = 0.66
+NECKLINE = -1.70
+"""Height of the collar at the throat."""
 
 
 class Body(NamedTuple):
@@ -36,14 +36,13 @@ def body(q: Points, t: Points, identity: Identity) -> Body:
     chest = smin(neck, shape, 0.25)
     cover = smin(shape, neck - 0.03, 0.30) - 0.045
     opening = _neckline(t)
-    ring = torch.sqrt(((opening + 0.03) * 0.62) ** 2 + (cover - 0.012) ** 2 + 1e-9) - 0.042
+    ring = torch.sqrt(((opening + 0.03) * 0.60) ** 2 + (cover - 0.012) ** 2 + 1e-9) - 0.042
     return Body(chest, smin(torch.maximum(cover, opening), ring, 0.02) * 0.9)
 
 
 def _neckline(t: Points) -> Tensor:
-    """Positive within the crew neck's opening: a cylinder about the neck that leans forward."""
-    along = t.z - COLLAR[2] + 0.25 * (t.y - COLLAR[1])
-    return COLLAR_RADIUS - torch.sqrt((0.96 * t.x) ** 2 + (0.92 * along) ** 2 + 1e-9)
+    """Height over the crew neck's edge: lowest at the throat, higher at the sides and the back."""
+    return (t.y - NECKLINE - 0.60 * t.x**2 - 0.35 * (0.12 - t.z)) * 0.85
 
 
 def knit(t: Points) -> Tensor:

@@ -95,8 +95,8 @@ def _features(d: Tensor, p: Points, rig: Rig, identity: Identity) -> Tensor:
     is_left = (p.x > 0).to(p.x.dtype)
     fold = mix(rig.fold_right, rig.fold_left, is_left)
     along = (p.y + 0.14) / -0.30
-    crease = torch.exp(-(((x - 0.185 - 0.13 * along.clamp(0, 1.3)) / 0.028) ** 2)) * ramp(along, -0.2, 0.2)
-    d = d + (0.003 + 0.018 * fold) * crease * ramp(along, 1.25, 0.7)
+    crease = torch.exp(-(((x - 0.185 - 0.13 * along.clamp(0, 1.3)) / 0.045) ** 2)) * ramp(along, -0.2, 0.3)
+    d = d + (0.003 + 0.014 * fold) * crease * ramp(along, 1.10, 0.45)
     dimple = mix(rig.dimple_right, rig.dimple_left, is_left)
     return d + 0.03 * dimple * bump(x, p.y, 0.315, -0.42, 0.022, 0.045)
 

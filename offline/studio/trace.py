@@ -36,7 +36,7 @@ def along(origin: Tensor, directions: Tensor, depth: Tensor) -> Points:
 
 
 def trace(
-    distance: Distance, origin: Tensor, directions: Tensor, near: Tensor, far: float, tolerance: float, steps: int = 40
+    distance: Distance, origin: Tensor, directions: Tensor, near: Tensor, far: float, tolerance: float, steps: int = 48
 ) -> Hits:
     """March rays from depth `near` [N] to `far`; `tolerance` is the distance (dm) that counts as a hit."""
     n = near.shape[0]
@@ -55,7 +55,10 @@ def trace(
         t = t + d * inverse_length[active]
         depth[active] = t
         hit[active] = arrived
-        active = active[~arrived & (t < far)]
+        going = ~arrived & (t < far)
+        active, last = active[going], d[going]
+    if active.numel():  # grazing rays that creep along a surface are on it
+        hit[active] = last < 8 * tolerance
     return Hits(depth, hit, approach)
 
 

@@ -97,11 +97,12 @@ def _mouth(q: Points, p: Points, rig: Rig, front: Tensor, left: Tensor) -> tuple
     arch = 1.0 - across**2
     arch = arch * mix(1.0, 0.72 + 0.28 * across**2, 1.0 - rig.round)
     beyond = torch.relu(torch.abs(x) - CORNER_X)
-    corner = corner_y * (1.0 - arch) * torch.exp(-((beyond / 0.16) ** 2))
+    cheek = rig.jaw_y * jaw * ramp(beyond, 0.0, 0.18)
+    corner = mix(cheek, corner_y * (1.0 - arch), torch.exp(-((beyond / 0.16) ** 2)))
     upper = mix(rig.upper_right, rig.upper_left, left) * arch + corner
     lower = mix(rig.lower_right, rig.lower_left, left) * arch + corner
     u, v = line + upper, line + lower
-    above = upper * ramp((q.y - u), 0.34, 0.0)
+    above = mix(cheek, upper, ramp(q.y - u, 0.34, 0.0))
     chin = rig.jaw_y * jaw + 0.04 * rig.chin_up * bump(q.x, q.y, 0.0, -0.74, 0.2, 0.14)
     below = mix(chin, lower, ramp(v - q.y, 0.30, 0.0))
     gap = (u - v).clamp(min=1e-4)
@@ -121,6 +122,6 @@ def _mouth(q: Points, p: Points, rig: Rig, front: Tensor, left: Tensor) -> tuple
 
 def _jaw_weight(q: Points, rig: Rig) -> Tensor:
     """How far a point goes with the jaw: 1 at the chin, 0 at the cheekbones, the hinge and the throat."""
-    top = ramp(q.y - 0.5 * rig.jaw_y, -0.10, -0.62)
+    top = ramp(q.y - 0.5 * rig.jaw_y, 0.25, -0.80)
     throat = ramp(q.y - rig.jaw_y, -1.50, -0.98)
     return top * throat * ramp(q.z, -0.35, 0.30)
