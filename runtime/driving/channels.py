@@ -1,8 +1,8 @@
 """What a prompt or script may move, in which groups, and how it is laid over a drive state.
 
-The channel vector [58] is the 52 expression coefficients, then head yaw, pitch and roll (radians), then the head's shift
-along x, y and z (dm). A group is what one performer speaks for as a whole: whoever smiles owns the whole mouth, so that
-the camera's open mouth does not mix into it, but leaves brows, blinks and head to whoever moves them.
+The channel vector [58] is the 52 expression coefficients, then head yaw, pitch and roll (radians), then the head's
+shift along x, y and z (dm). A group is what one performer speaks for as a whole: whoever smiles owns the whole mouth,
+so that the camera's open mouth does not mix into it, but leaves brows, blinks and head to whoever moves them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from runtime.driving.channels import HEAD
-from runtime.driving.phrases import RELEASE, WAIT, Beat, Expression
+from runtime.driving.phrases import RELEASE, WAIT, Beat, Expression, is_sided
 from runtime.driving.timeline import Segment, Timeline
 from runtime.driving.tokens import Token
 from runtime.driving.words import SPEEDS, STRENGTHS
@@ -63,7 +63,7 @@ class Action:
 
 
 def _combined(known: float | None, more: float) -> float:
-    """"very slightly" is slight, "very wide" is wide."""
+    """Of "very slightly" the slight counts, of "very wide" the wide."""
     if known is None:
         return more
     return min(known, more) if min(known, more) < 0.5 else max(known, more)
@@ -99,7 +99,7 @@ def compose(steps: Sequence[Sequence[Action]]) -> Timeline:
             turns.append(turn)
         start = max(turns)
         if start > MAX_SECONDS or len(segments) > MAX_SEGMENTS:
-            raise BadInput(f"The prompt asks for more than {MAX_SECONDS:g} seconds; make it shorter or use a script file.")
+            raise BadInput(f"The prompt lasts more than {MAX_SECONDS:g} seconds; shorten it or use a script file.")
     return Timeline(segments)
 
 
@@ -167,6 +167,6 @@ def _targets(beat: Beat, action: Action) -> dict[str, float]:
 def _share_of_side(name: str, side: str) -> float:
     if side == "both":
         return 1.0
-    if name.endswith(("Left", "Right")) and not name.startswith(("eyeLook", "jaw")) and name not in ("mouthLeft", "mouthRight"):
+    if is_sided(name):
         return 1.0 if name.lower().endswith(side) else 0.0
     return 0.5 if name == "browInnerUp" else 1.0

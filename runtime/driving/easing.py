@@ -49,4 +49,4 @@ STEEPEST: dict[str, float] = {"linear": 1.0, "smooth": 1.5, "smoother": 1.875, "
 
 def eased(name: str, x: float) -> float:
     """`x` clipped to 0..1 and put through the curve called `name`."""
-    return float(EASINGS[name](np.clip(np.float64(x), 0.0, 1.0)))
+    return float(EASINGS[name](np.array(min(max(x, 0.0), 1.0))))

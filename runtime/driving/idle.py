@@ -8,8 +8,9 @@ fixations joined by saccades of a few dozen milliseconds, about 14 breaths a min
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -115,7 +116,8 @@ class Micro:
 def _blinks(rng: np.random.Generator, start: float) -> Iterator[Blink]:
     at = start + rng.uniform(0.6, 1.6)
     while True:
-        blink = Blink(at, rng.uniform(0.10, 0.15), rng.uniform(0.02, 0.05), rng.uniform(0.18, 0.28), rng.uniform(0.93, 1))
+        closing, shut, opening = rng.uniform(0.10, 0.15), rng.uniform(0.02, 0.05), rng.uniform(0.18, 0.28)
+        blink = Blink(at, closing, shut, opening, depth=rng.uniform(0.93, 1.0))
         yield blink
         double = rng.random() < 0.12
         at = blink.end + rng.uniform(0.06, 0.14) if double else blink.start + 2.0 + 4.0 * rng.beta(1.6, 2.4)
@@ -161,55 +163,69 @@ class _Sway:
         return sum(share * math.sin(2 * math.pi * t / period + phase) for share, period, phase in waves)
 
 
+class _Event(Protocol):
+    @property
+    def end(self) -> float: ...
+
+
+E = TypeVar("E", bound=_Event)
+
+
+class _Track(Generic[E]):
+    """Events one after the other; asked with times that do not go back."""
+
+    def __init__(self, events: Iterator[E]) -> None:
+        self._events = events
+        self._current = next(events)
+
+    def at(self, now: float) -> E:
+        """The event that is on at `now`, or the next to come."""
+        while now >= self._current.end:
+            self._current = next(self._events)
+        return self._current
+
+
 class Idle:
     """The source that is never silent. Sample it with times that do not go back; not for several threads at once."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-        self._started: float | None = None
-        self._last = 0.0
+        self._last: float | None = None
 
     def sample(self, now: float) -> DriveState:
         """The idle head at `now`."""
-        if self._started is None or now - self._last > FORGOTTEN:
+        if self._last is None or now - self._last > FORGOTTEN:
             self._begin(now)
         self._last = now
-        while now >= self._blink.end:
-            self._blink = next(self._all_blinks)
-        while now >= self._fixation.end:
-            self._fixation = next(self._all_fixations)
-        while now >= self._micro.end:
-            self._micro = next(self._all_micros)
         return self._state(now)
 
     def _begin(self, now: float) -> None:
-        # A stream of its own for each behaviour: changing one leaves the others as they were.
+        # A stream of random numbers for each behaviour: changing one leaves the others as they were.
         rngs = [np.random.default_rng([self._seed, k]) for k in range(4)]
         self._started = now
-        self._all_blinks, self._all_fixations = _blinks(rngs[0], now), _fixations(rngs[1], now)
-        self._all_micros = _micros(rngs[2], now)
-        self._blink, self._fixation = next(self._all_blinks), next(self._all_fixations)
-        self._micro = next(self._all_micros)
+        self._blinks = _Track(_blinks(rngs[0], now))
+        self._fixations = _Track(_fixations(rngs[1], now))
+        self._micros = _Track(_micros(rngs[2], now))
         self._sways = [_Sway(rngs[3]) for _ in range(6)]
 
     def _state(self, now: float) -> DriveState:
-        assert self._started is not None
         t = now - self._started
-        sway: Callable[[int], float] = lambda i: self._sways[i].at(t)  # noqa: E731
+        sway = [wander.at(t) for wander in self._sways]
         breath = _breath(t)
-        head_yaw, head_pitch = self._fixation.head(now)
-        yaw = head_yaw + 1.6 * DEGREE * sway(0)
-        pitch = head_pitch + 1.1 * DEGREE * sway(1) - 0.35 * DEGREE * breath
-        roll = 0.9 * DEGREE * sway(2)
-        gaze_yaw, gaze_pitch = self._fixation.gaze(now)
+        fixation, micro = self._fixations.at(now), self._micros.at(now)
+        head_yaw, head_pitch = fixation.head(now)
+        yaw = head_yaw + 1.6 * DEGREE * sway[0]
+        pitch = head_pitch + 1.1 * DEGREE * sway[1] - 0.35 * DEGREE * breath
+        roll = 0.9 * DEGREE * sway[2]
+        gaze_yaw, gaze_pitch = fixation.gaze(now)
         # The eyes hold their target while the head moves under them.
         looks = gaze_coefficients(gaze_yaw - yaw, gaze_pitch - pitch)
         expression = coefficients(RESTING | looks)
-        height = self._micro.at(now)
-        for name, value in self._micro.targets.items():
+        height = micro.at(now)
+        for name, value in micro.targets.items():
             expression[INDEX[name]] += np.float32(height * value)
-        expression[[INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]] = self._blink.at(now)
-        shift = np.array([0.025 * sway(3), 0.012 * breath + 0.01 * sway(4), 0.03 * sway(5)], np.float32)
+        expression[[INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]] = self._blinks.at(now).at(now)
+        shift = np.array([0.025 * sway[3], 0.012 * breath + 0.01 * sway[4], 0.03 * sway[5]], np.float32)
         rotation = quaternion_from_rotation(rotation_from_angles(yaw, pitch, roll))
         return DriveState(expression, rotation=rotation, translation=shift, timestamp=now)
 

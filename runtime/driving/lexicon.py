@@ -39,7 +39,7 @@ SHORTEST = 4
 def _endings(word: str) -> list[str]:
     stem = word[:-1] if word.endswith("e") else word
     twice = word + word[-1] if re.search(r"[^aeiou][aeiou][bdgmnpt]$", word) else stem
-    forms = [word + "s", word + "es", stem + "ing", stem + "ed", twice + "ing", twice + "ed", stem + "y", word + "ly"]
+    forms = [word + "s", word + "es", stem + "ing", stem + "ed", twice + "ing", twice + "ed"]
     return [*forms, word[:-1] + "ies", word[:-1] + "ied"] if word.endswith("y") else forms
 
 
@@ -52,7 +52,7 @@ _FORMS: dict[str, str] = {
     form: word
     for word in sorted(_SAID_WORDS | UNITS.keys() | KEEP, key=len, reverse=True)
     for form in _endings(word)
-    if form not in _SAID_WORDS and form not in _GRAMMAR
+    if form not in _GRAMMAR
 } | IRREGULAR
 _KNOWN = sorted(_SAID_WORDS | _GRAMMAR | _FORMS.keys())
 _KNOWN_SET = frozenset(_KNOWN)

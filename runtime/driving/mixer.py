@@ -3,7 +3,8 @@
 The most important stream that is not silent drives the head, idle fills what it does not speak for, and each player
 lays its claims on top. When any of that changes hands, the difference between what was last shown and what should be
 shown now is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance animation in
-Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left need not go on.
+Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left
+need not go on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _linear(state: DriveState) -> Array:
 
 
 class Mixer:
-    """Mixes for one avatar. Only `sample` belongs to the frame clock's thread; streams and players take care of theirs."""
+    """Mixes for one avatar. `sample` belongs to the frame clock's thread alone; streams and players may be fed by others."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Mixer:
         fade: float = FADE,
         reach: Reach | None = None,
     ) -> None:
-        """`streams` and `players` in rising order of importance; `reach` limits the head to what the avatar has learned."""
+        """`streams` and `players` in rising order of importance; `reach` is what the avatar's head has learned."""
         self.idle = idle
         self.streams = tuple(streams)
         self.players = tuple(players)

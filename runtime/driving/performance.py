@@ -13,8 +13,8 @@ from runtime.driving.sources import Player, Stage, Stream
 class Performance:
     """The sources of a session in their order of importance, and the mixer over them.
 
-    An app's coefficients outrank the camera, since someone chose to send them. A script lays its claims over either, and
-    a prompt over a script.
+    An app's coefficients outrank the camera, since someone chose to send them. A script lays its claims over either,
+    and a prompt over a script.
     """
 
     def __init__(

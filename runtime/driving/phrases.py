@@ -65,11 +65,13 @@ class Expression:
     @property
     def sided(self) -> bool:
         """Whether it can be done on one side."""
-        return any(name.endswith(("Left", "Right")) and not _directed(name) for b in self.beats for name in b.targets)
+        return any(is_sided(name) for beat in self.beats for name in beat.targets)
 
 
-def _directed(name: str) -> bool:
-    return name.startswith(("eyeLook", "jaw")) or name in ("mouthLeft", "mouthRight")
+def is_sided(channel: str) -> bool:
+    """Whether a channel belongs to one side of the face; eyeLookOutLeft, jawLeft, mouthLeft are directions."""
+    directed = channel.startswith(("eyeLook", "jaw")) or channel in ("mouthLeft", "mouthRight")
+    return channel.endswith(("Left", "Right")) and not directed
 
 
 def _both(targets: Mapping[str, float]) -> dict[str, float]:
@@ -184,9 +186,15 @@ FACES = (
         "grin", "beam,show teeth,bare teeth,toothy smile,smile teeth",
         mouthSmile=1.0, mouthUpperUp=0.4, mouthLowerDown=0.35, cheekSquint=0.6, jawOpen=0.08,
     ),
-    _face("smirk", "half smile,crooked smile,lopsided smile", side="left", mouthSmile=0.9, mouthDimple=0.4, cheekSquint=0.3),
+    _face(
+        "smirk", "half smile,crooked smile,lopsided smile", side="left",
+        mouthSmile=0.9, mouthDimple=0.4, cheekSquint=0.3,
+    ),
     _face("frown", "scowl,mouth corner down,glower", mouthFrown=0.9, browDown=0.7),
-    _face("pout", "sulk,stick lower lip out,pouty lip", mouthShrugLower=0.9, mouthPucker=0.45, mouthFrown=0.4, browInnerUp=0.3),
+    _face(
+        "pout", "sulk,stick lower lip out,pouty lip",
+        mouthShrugLower=0.9, mouthPucker=0.45, mouthFrown=0.4, browInnerUp=0.3,
+    ),
     _face(
         "grimace", "cringe,stretch mouth,clench teeth,grit teeth",
         mouthStretch=1.0, mouthLowerDown=0.6, mouthUpperUp=0.45, eyeSquint=0.4, browDown=0.3,
@@ -195,15 +203,21 @@ FACES = (
         "scream", "shout,yell,roar,howl", normal=0.9,
         jawOpen=1.0, mouthStretch=0.4, mouthUpperUp=0.5, mouthLowerDown=0.5, eyeSquint=0.6, browDown=0.6, noseSneer=0.4,
     ),
-    _face("cry", "weep,sob", browInnerUp=1.0, eyeSquint=0.8, eyeBlink=0.5, mouthFrown=1.0, mouthStretch=0.4, jawOpen=0.15),
+    _face(
+        "cry", "weep,sob",
+        browInnerUp=1.0, eyeSquint=0.8, eyeBlink=0.5, mouthFrown=1.0, mouthStretch=0.4, jawOpen=0.15,
+    ),
     _face("whistle", "", mouthPucker=1.0, mouthFunnel=0.35),
     _face("duck face", "pucker (lip),purse lip,duck lip,fish face,pursed lip", normal=0.9, mouthPucker=1.0),
-    _face("puff your cheeks", "puff (out) cheek,blow (out) cheek,cheek puff|out,inflate cheek,puff", 0.9, cheekPuff=1.0),
+    _face("puff your cheeks", "puff|blow|inflate (out) cheek,cheek out,puff", 0.9, cheekPuff=1.0),
     _face("stick your tongue out", "(stick|put|poke) tongue (out),show tongue", 0.95, tongueOut=1.0, jawOpen=0.4),
     _face("open your mouth", "open mouth,mouth agape,(open|drop) jaw,jaw down,say aah|ah,mouth wide", 0.7, jawOpen=1.0),
     _face("close your mouth", "close mouth,close lip,close jaw", 1.0, jawOpen=0.0),
     _face("bite your lip", "bite (lower) lip", 0.9, mouthRollLower=1.0, mouthUpperUp=0.35, jawOpen=0.1),
-    _face("press your lips", "press lip (together),tight lip,tighten lip", mouthPress=1.0, mouthRollLower=0.3, mouthRollUpper=0.3),
+    _face(
+        "press your lips", "press lip (together),tight lip,tighten lip",
+        mouthPress=1.0, mouthRollLower=0.3, mouthRollUpper=0.3,
+    ),
     _face("roll your lips in", "roll lip (in),tuck lip (in),hide lip", mouthRollLower=1.0, mouthRollUpper=1.0),
     _face("show your upper teeth", "raise|lift upper lip,show upper teeth,snarl", mouthUpperUp=1.0, noseSneer=0.5),
     _face("show your lower teeth", "lower|drop lower lip,show lower|bottom teeth", mouthLowerDown=1.0),
@@ -241,14 +255,21 @@ DIRECTIONS = (
     _face("tilt left", "tilt|cock|incline (head) left,lean head left,ear left", headRoll=-ROLL),
     _face("tilt right", "tilt|cock|incline (head) right,lean head right", headRoll=ROLL),
     _face("tilt your head", "tilt|cock|incline (head)", headRoll=-ROLL),
-    _face("face forward", "face front|camera|straight,head straight|center", 1.0, headYaw=0.0, headPitch=0.0, headRoll=0.0),
+    _face(
+        "face forward", "face front|camera|straight,head straight|center", 1.0,
+        headYaw=0.0, headPitch=0.0, headRoll=0.0,
+    ),
     _face("lean left", "move left,move head left", headX=SHIFT),
     _face("lean right", "move right,move head right", headX=-SHIFT),
     _face("lean forward", "lean in,move|come forward|closer|close,lean closer", headZ=DEPTH),
     _face("lean back", "move|go back|away,lean backward|away,back off", headZ=-DEPTH),
 )  # fmt: skip
 
-_ROLLING = (("eyeLookOutRight", "eyeLookInLeft"), ("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookOutLeft", "eyeLookInRight"))
+_ROLLING = (
+    ("eyeLookOutRight", "eyeLookInLeft"),
+    ("eyeLookUpLeft", "eyeLookUpRight"),
+    ("eyeLookOutLeft", "eyeLookInRight"),
+)
 
 GESTURES = (
     _move(
@@ -267,7 +288,7 @@ GESTURES = (
         *_swing("headPitch", 0.75 * PITCH, -0.25 * PITCH), period=2 * SWING, times=2,
     ),
     _move(
-        "shake your head", "shake head,shake (head),say no,disagree,head shake,move head left right,move head side side",
+        "shake your head", "shake (head),say no,disagree,move head left right,move head side side",
         *_swing("headYaw", 0.7 * YAW, -0.7 * YAW), normal=0.7, period=2 * SWING, times=2,
     ),
     _move(
@@ -282,7 +303,8 @@ GESTURES = (
     ),
     _move(
         "laugh", "giggle,chuckle,crack up,lol,haha,laughter",
-        Beat({"mouthSmile": 1.0, "cheekSquint": 0.8, "eyeSquint": 0.7, "mouthUpperUp": 0.3, "jawOpen": 0.2}, 0, 0.3, 1.2, 0.5),
+        Beat({"mouthSmile": 1.0, "mouthUpperUp": 0.3, "jawOpen": 0.2}, 0, 0.3, 1.2, 0.5),
+        Beat({"cheekSquint": 0.8, "eyeSquint": 0.7}, 0, 0.3, 1.2, 0.5),
         *(Beat({"jawOpen": 0.4}, 0.15 + 0.28 * i, 0.12, 0.02, 0.14) for i in range(5)), normal=0.85,
     ),
     _move(
@@ -296,7 +318,7 @@ GESTURES = (
     ),
     _move(
         "chew", "munch,eat",
-        *(Beat({"jawOpen": 0.3, "jawLeft": 0.3 * (i % 2), "mouthPress": 0.3}, 0.5 * i, 0.22, 0.02, 0.25) for i in range(3)),
+        *(Beat({"jawOpen": 0.3, "jawLeft": 0.3 * (i % 2)}, 0.5 * i, 0.22, 0.02, 0.25) for i in range(3)),
     ),
     _move(
         "speak", "talk,chat,chatter,babble,move lip|mouth,blah",
@@ -315,7 +337,7 @@ WAIT = Expression("wait", (), ("wait", "pause", "hold on", "do nothing"))
 RELEASE = Expression(
     "relax",
     (),
-    ("relax", "neutral", "stop", "reset", "normal", "rest", "cancel", "release", "calm down", "blank", "relaxed", "nothing"),
+    _said("relax", "neutral|stop|reset|normal|rest|cancel|release|blank|relaxed|nothing,calm down"),
 )
 """What was asked for before ends, and the head goes back to whoever else drives it."""
 

@@ -1,9 +1,9 @@
 """Text to performance: "look surprised for 2 seconds, then smile" becomes a timeline.
 
-A prompt is a sequence of steps ("then", "after that", a comma or full stop); a step is one or several expressions at the
-same time ("and", "while", "with"); each may have a side, a strength ("slightly", "30%", "20 degrees"), a duration ("for half
-a second", "keep"), a speed ("slowly") and a number of times ("twice"). Time and speed said once in a step hold for all of
-it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the subject's own.
+A prompt is a sequence of steps ("then", "after that", a comma or full stop); a step is one or several expressions at
+the same time ("and", "while", "with"); each may have a side, a strength ("slightly", "30%", "20 degrees"), a duration
+("for half a second", "keep"), a speed ("slowly") and a number of times ("twice"). Time and speed said once in a step
+hold for all of it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the subject's own.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Prompt:
 def parse(text: str) -> Prompt:
     """Read a prompt.
 
-    Raises BadInput where it is empty, longer than `MAX_LETTERS`, or asks for more time or repetitions than allowed; what
-    is not understood is no error but listed in `unknown`.
+    Raises BadInput where it is empty, longer than `MAX_LETTERS`, or asks for more time or repetitions than allowed.
+    What is not understood is no error but listed in `unknown`.
     """
     if not text.strip():
         raise BadInput("The prompt is empty; write what the avatar should do, such as 'smile' or 'look left'.")
@@ -145,7 +145,7 @@ class _Reader:
         return _modified(actions, matches, tokens)
 
     def _inherited(self, words: list[str]) -> tuple[list[Match], dict[int, str]]:
-        """"look left and right", "open your mouth and eyes": the verb of the part before serves again."""
+        """The verb of the part before serves again: "look left and right", "open your mouth and eyes"."""
         content = [word for word in words if word and word not in FILLERS]
         if content and all(word in NOUNS or word in SIDES or word in ("down", "chin", "jaw") for word in content):
             for verb in self._words:
@@ -211,7 +211,7 @@ def _matches(words: list[str]) -> tuple[list[Match], dict[int, str]]:
 
 
 def _speech(tokens: Sequence[Token], words: list[str]) -> list[Action] | None:
-    """"say hello": the mouth shapes of whatever follows, unless it is a phrase of its own, such as "say no"."""
+    """The mouth shapes of what follows "say", unless that is a phrase of its own, such as "say no"."""
     if "say" not in words:
         return None
     at = words.index("say")

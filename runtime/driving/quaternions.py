@@ -26,7 +26,7 @@ def multiply(a: Array, b: Array) -> Array:
 
 def conjugate(q: Array) -> Array:
     """The inverse rotation."""
-    return q * np.array([-1, -1, -1, 1], np.float32)
+    return np.array([-q[0], -q[1], -q[2], q[3]], np.float32)
 
 
 def angle_between(a: Array, b: Array) -> float:

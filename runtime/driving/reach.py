@@ -22,7 +22,6 @@ def soft_limit(values: Array, limits: Array) -> Array:
     return np.where(size <= KNEE, values, np.sign(values) * bent * limits).astype(np.float32)
 
 
-
 @dataclass(frozen=True)
 class Reach:
     """How far an avatar's head may turn and move, each way from rest."""

@@ -61,8 +61,8 @@ class Stream:
     def push(self, state: DriveState, now: float, groups: Iterable[str] = GROUPS) -> int:
         """Make `state` the newest and return its sequence number, counted from 1.
 
-        `groups` are those the stream speaks for; idle fills the others. Raises ValueError, naming the field, for a state
-        that `runtime.contract.drive.checked` refuses; the stream then goes on as if it had not come.
+        `groups` are those the stream speaks for; idle fills the others. Raises ValueError, naming the field, for a
+        state that `runtime.contract.drive.checked` refuses; the stream then goes on as if it had not come.
         """
         state = checked(state)
         for stage in self.stages:

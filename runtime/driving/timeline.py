@@ -1,14 +1,15 @@
 """A timeline: named channels that rise, hold and fall with easing. Prompts and script files both become one.
 
-Segments that overlap add up, each expression channel at most 1, and each claims its groups in proportion to its envelope.
-The falling envelope is one minus the rising one, so a segment that begins where its predecessor begins to fall, with the
-same easing and times, takes over as an exact cross-fade.
+Segments that overlap add up, each expression channel at most 1, and each claims its groups in proportion to its
+envelope. The falling envelope is one minus the rising one, so a segment that begins where its predecessor begins to
+fall, with the same easing and times, takes over as an exact cross-fade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,3 +92,31 @@ class Timeline:
             for s in self.segments
         ]
         return float(sum(speeds))
+
+
+def delayed(segments: Iterable[Segment], seconds: float) -> list[Segment]:
+    """The same segments, all `seconds` later."""
+    return [replace(segment, start=segment.start + seconds) for segment in segments]
+
+
+def through(
+    keys: Sequence[tuple[float, Mapping[str, float]]],
+    attack: float,
+    release: float,
+    ease: str = "smooth",
+    groups: frozenset[str] = frozenset(),
+) -> list[Segment]:
+    """Segments that pass through keyframes (seconds, values) in rising order of time.
+
+    Each key rises while the one before falls, so that values are eased from key to key. The first is reached from
+    nothing in `attack` seconds (all keys are later by that), the last falls in `release` seconds. A channel that a key
+    leaves out is 0 there.
+    """
+    claimed = groups | {GROUP_OF[name] for _, targets in keys for name in targets}
+    tops = [at + attack for at, _ in keys]
+    rises = [attack, *(later - here for here, later in pairwise(tops))]
+    falls = [*rises[1:], release]
+    return [
+        Segment(targets, top - rise, rise, 0.0, fall, ease, claimed)
+        for (_, targets), top, rise, fall in zip(keys, tops, rises, falls, strict=True)
+    ]

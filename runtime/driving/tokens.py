@@ -14,6 +14,7 @@ from runtime.driving.words import AND, DURATIONS, KEEP, NUMBERS, THEN, TIMES, UN
 Kind = Literal["word", "then", "and", "after", "time", "count", "share", "degrees", "keep"]
 
 _PIECES = re.compile(r"\d+\s*/\s*\d+|\d+(?:[.,]\d+)?|%|[^\W\d_]+|[,;.:!?\n]+|->|→|&|\+")
+_APOSTROPHES = re.compile("['\u2019]")
 _BREAK = re.compile(r"[,;.:!?\n→]|->")
 
 
@@ -32,7 +33,7 @@ class Token:
 
 def read(text: str) -> list[Token]:
     """The tokens of a prompt of any content."""
-    plain = unicodedata.normalize("NFKC", text.replace("½", " 1/2 ")).lower().replace("'", "").replace("’", "").replace("⁄", "/")
+    plain = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text.replace("½", " 1/2 ")).lower())
     raws = _PIECES.findall(plain)
     words = [raw if _BREAK.match(raw) else dictionary_form(raw) for raw in raws]
     tokens: list[Token] = []
@@ -92,7 +93,7 @@ def _quantity(words: Sequence[str], raws: Sequence[str], i: int) -> tuple[Token,
 
 
 def _number(words: Sequence[str], i: int) -> tuple[float, int] | None:
-    """The value of a number that begins at `i`, and the index after it: "2.5", "1/2", "two and a half", "a couple of"."""
+    """The number that begins at `i` ("2.5", "1/2", "two and a half", "a couple of"), and the index after it."""
     word = words[i]
     if word[0].isdigit():
         over, _, under = word.replace(",", ".").partition("/")

@@ -11,8 +11,8 @@ PACE = 0.13
 
 _SHAPES: dict[str, dict[str, float]] = {
     "a": {"jawOpen": 0.6, "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25},
-    "e": {"jawOpen": 0.25, "mouthStretchLeft": 0.4, "mouthStretchRight": 0.4, "mouthSmileLeft": 0.2, "mouthSmileRight": 0.2},
-    "i": {"jawOpen": 0.15, "mouthStretchLeft": 0.5, "mouthStretchRight": 0.5, "mouthSmileLeft": 0.3, "mouthSmileRight": 0.3},
+    "e": {"jawOpen": 0.25, "mouthStretchLeft": 0.45, "mouthStretchRight": 0.45},
+    "i": {"jawOpen": 0.15, "mouthStretchLeft": 0.6, "mouthStretchRight": 0.6},
     "o": {"jawOpen": 0.45, "mouthFunnel": 0.8},
     "u": {"jawOpen": 0.2, "mouthPucker": 0.85},
     "m": {"mouthPressLeft": 0.5, "mouthPressRight": 0.5, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
@@ -23,11 +23,23 @@ _SHAPES: dict[str, dict[str, float]] = {
     "k": {"jawOpen": 0.2},
 }
 _SPELLINGS: dict[str, str] = {
-    "oo": "u", "ou": "u", "ee": "i", "ea": "i", "th": "l", "sh": "c", "ch": "c", "ph": "f", "ow": "o", "ai": "e", "ay": "e",
-    **dict.fromkeys("aàáâäã", "a"), **dict.fromkeys("eéèêë", "e"), **dict.fromkeys("iíîy", "i"), **dict.fromkeys("oóôö", "o"),
-    **dict.fromkeys("uúüw", "u"), **dict.fromkeys("mbp", "m"), **dict.fromkeys("fv", "f"), **dict.fromkeys("ldnt", "l"),
-    **dict.fromkeys("szx", "s"), **dict.fromkeys("jr", "c"), **dict.fromkeys("cgkqh", "k"),
-}  # fmt: skip
+    **dict.fromkeys(("oo", "ou"), "u"),
+    **dict.fromkeys(("ee", "ea"), "i"),
+    **dict.fromkeys(("sh", "ch"), "c"),
+    **dict.fromkeys(("ai", "ay"), "e"),
+    **{"th": "l", "ph": "f", "ow": "o"},
+    **dict.fromkeys("aàáâäã", "a"),
+    **dict.fromkeys("eéèêë", "e"),
+    **dict.fromkeys("iíîy", "i"),
+    **dict.fromkeys("oóôö", "o"),
+    **dict.fromkeys("uúüw", "u"),
+    **dict.fromkeys("mbp", "m"),
+    **dict.fromkeys("fv", "f"),
+    **dict.fromkeys("ldnt", "l"),
+    **dict.fromkeys("szx", "s"),
+    **dict.fromkeys("jr", "c"),
+    **dict.fromkeys("cgkqh", "k"),
+}
 
 
 def shapes(text: str) -> list[str]:

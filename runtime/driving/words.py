@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
-STRENGTHS: dict[str, float] = {
-    "barely": 0.15, "hardly": 0.15, "faintly": 0.2, "subtly": 0.25, "tiny": 0.25, "slightly": 0.3, "slight": 0.3,
-    "faint": 0.2, "subtle": 0.25, "gently": 0.35, "gentle": 0.35, "bit": 0.4, "little": 0.4, "small": 0.4, "lightly": 0.35,
-    "softly": 0.35, "somewhat": 0.5, "half": 0.5, "halfway": 0.5, "partly": 0.5, "partially": 0.5, "moderately": 0.6,
-    "fairly": 0.7, "medium": 0.6, "quite": 0.85, "pretty": 0.85, "rather": 0.7, "mostly": 0.85, "really": 0.95, "very": 0.95,
-    "lot": 0.95, "much": 0.95, "strongly": 0.95, "strong": 0.95, "big": 0.95, "broad": 0.95, "broadly": 0.95, "wide": 1.0,
-    "widely": 1.0, "deeply": 0.95, "huge": 1.0, "full": 1.0, "fully": 1.0, "completely": 1.0, "totally": 1.0,
-    "extremely": 1.0, "super": 1.0, "entirely": 1.0, "hard": 1.0, "maximum": 1.0, "max": 1.0, "far": 1.0,
-    "absolutely": 1.0, "incredibly": 1.0, "tightly": 1.0, "hugely": 1.0, "massive": 1.0, "possible": 1.0, "quarter": 0.25,
-}  # fmt: skip
+from collections.abc import Mapping
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _by_word(groups: Mapping[float, str]) -> dict[str, float]:
+    return {word: value for value, words in groups.items() for word in words.split()}
+
+
+STRENGTHS: dict[str, float] = _by_word(
+    {
+        0.15: "barely hardly",
+        0.2: "faintly faint",
+        0.25: "subtly subtle tiny quarter",
+        0.3: "slightly slight",
+        0.35: "gently gentle lightly softly",
+        0.4: "bit little small",
+        0.5: "half halfway somewhat partly partially",
+        0.6: "moderately medium",
+        0.7: "fairly rather",
+        0.85: "quite pretty mostly",
+        0.95: "very really lot much strongly strong big broad broadly deeply",
+        1.0: "wide widely huge hugely full fully completely totally extremely super entirely hard maximum max far "
+        "absolutely incredibly tightly massive possible",
+    }
+)
 """Share of full strength."""
 
-SPEEDS: dict[str, float] = {
-    "slowly": 0.4, "slow": 0.4, "gradually": 0.35, "lazily": 0.4, "quickly": 1.8, "quick": 1.8, "fast": 1.8, "rapidly": 2.0,
-    "suddenly": 2.5, "sudden": 2.5, "instantly": 3.0, "abruptly": 2.5, "immediately": 2.5, "hastily": 1.8, "swiftly": 1.8,
-}  # fmt: skip
+SPEEDS: dict[str, float] = _by_word(
+    {
+        0.35: "gradually",
+        0.4: "slowly slow lazily",
+        1.8: "quickly quick fast hastily swiftly",
+        2.0: "rapidly",
+        2.5: "suddenly sudden abruptly immediately",
+        3.0: "instantly",
+    }
+)
 """How many times faster than usual."""
 
-DURATIONS: dict[str, float] = {"briefly": 0.5, "moment": 1.0, "while": 4.0, "instant": 0.3, "long": 5.0}
+DURATIONS: dict[str, float] = {"instant": 0.3, "briefly": 0.5, "moment": 1.0, "while": 4.0, "long": 5.0}
+UNITS: dict[str, float] = _by_word({0.001: "ms millisecond", 1.0: "s sec second", 60.0: "min minute"})
 """Seconds."""
 
-UNITS: dict[str, float] = {
-    "ms": 0.001, "millisecond": 0.001, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0,
-}  # fmt: skip
-
-NUMBERS: dict[str, float] = {
-    "zero": 0, "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "couple": 2, "few": 3, "several": 4,
-}  # fmt: skip
+NUMBERS: dict[str, float] = _by_word(
+    {
+        0: "zero", 1: "a an one", 2: "two couple", 3: "three few", 4: "four several", 5: "five", 6: "six", 7: "seven",
+        8: "eight", 9: "nine", 10: "ten", 12: "twelve", 15: "fifteen", 20: "twenty", 30: "thirty",
+    }
+)  # fmt: skip
 
 TIMES: dict[str, int] = {"once": 1, "twice": 2, "thrice": 3, "repeatedly": 4}
 
-KEEP = {"keep", "stay", "remain", "forever", "continuously", "constantly", "continue", "hold"}
-THEN = {"then", "next", "afterward", "later", "finally", "before", "lastly", "followed", "subsequently", "first"}
-AND = {"and", "while", "with", "plus", "whilst", "simultaneously", "also", "but", "as"}
-NOT = {"not", "don", "dont", "no", "never", "without", "stop", "quit"}
+KEEP = _words("keep stay remain forever continuously constantly continue hold")
+THEN = _words("then next afterward later finally before lastly followed subsequently first")
+AND = _words("and while with plus whilst simultaneously also but as")
+NOT = _words("not don dont doesnt no never without stop quit")
 SIDES: dict[str, str] = {"left": "left", "right": "right", "both": "both"}
 
-FILLERS = frozenset(
+FILLERS = _words(
     "please can could you would will a an the your my his her their its it be act get go to do expression pretend like "
-    "if now just i want let us try seem appear feel in of on at for by is are was have that this there s ll m re d ve some "
-    "kind sort we he she they him them person avatar hey hi hello ok okay thanks thank again same time start begin bring "
-    "use from into about more one facial corner during over perform express emotion feeling mood off lets only those "
-    "these together way youre something someone".split()
+    "if now just i want let us try seem appear feel in of on at for by is are was have that this there s ll m re d ve "
+    "some kind sort we he she they him them person avatar hey hi hello ok okay thanks thank again same time start begin "
+    "bring use from into about more one facial corner during over perform express emotion feeling mood off lets only "
+    "those these way youre something someone"
 )
 """Words that never carry a phrase."""
 
-NOUNS = frozenset("me side eye head face lip mouth brow make give put show turn look move pull out up".split())
+NOUNS = _words("me side eye head face lip mouth brow make give put show turn look move pull out up together")
 """Words of phrases that are passed over where they stand alone, as in "wink with your left eye"."""
 
 IRREGULAR: dict[str, str] = {
-    "eyebrow": "brow", "eyebrows": "brow", "eyelid": "eye", "eyelids": "eye", "lids": "eye", "lid": "eye",
-    "shut": "close", "shuts": "close", "shutting": "close", "glance": "look", "gaze": "look", "stare": "look",
-    "teeth": "teeth", "tooth": "teeth", "upwards": "up", "upward": "up", "downwards": "down", "downward": "down",
-    "leftwards": "left", "rightwards": "right", "leftward": "left", "rightward": "right", "sides": "side",
-    "shook": "shake", "stuck": "stick", "shown": "show", "spoken": "speak", "bent": "bend", "bit": "bit", "lying": "lie",
-    "afterwards": "afterward", "secs": "sec", "mins": "min", "x": "times", "time": "times", "pct": "percent",
-    "degrees": "degree", "deg": "degree", "cant": "can", "cheeky": "smirk", "center": "center", "centre": "center",
-    "wonderful": "happy", "raised": "raise", "closed": "close",
-}  # fmt: skip
+    **dict.fromkeys(("eyebrow", "eyebrows"), "brow"),
+    **dict.fromkeys(("eyelid", "eyelids", "lid", "lids"), "eye"),
+    **dict.fromkeys(("shut", "shuts", "shutting", "closed"), "close"),
+    **dict.fromkeys(("glance", "gaze", "stare"), "look"),
+    **dict.fromkeys(("upwards", "upward"), "up"),
+    **dict.fromkeys(("downwards", "downward"), "down"),
+    **dict.fromkeys(("leftwards", "leftward"), "left"),
+    **dict.fromkeys(("rightwards", "rightward"), "right"),
+    **dict.fromkeys(("degrees", "deg"), "degree"),
+    "tooth": "teeth",
+    "stuck": "stick",
+    "shook": "shake",
+    "raised": "raise",
+    "afterwards": "afterward",
+    "time": "times",
+    "x": "times",
+    "pct": "percent",
+    "centre": "center",
+    "cant": "can",
+}
 """Words whose dictionary form the regular endings do not give, and plain synonyms."""

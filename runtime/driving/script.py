@@ -1,0 +1,252 @@
+"""Performances as files, YAML or JSON: the same timeline that a prompt becomes, written out.
+
+    version: 1                # of this format
+    title: Greeting           # optional
+    loop: false               # optional; start over at the end
+    events:
+      - at: 0.5               # seconds from the start
+        prompt: smile slightly for 2 seconds
+      - at: 3.0
+        set: {jawOpen: 0.4, mouthSmileLeft: 0.8}    # ARKit names, 0..1, the subject's left and right
+        head: {yaw: 10, pitch: -5, roll: 0}         # degrees; x, y, z in decimetres
+        gaze: {yaw: -15, pitch: 5}                  # degrees in head space
+        attack: 0.3           # seconds to rise; these four are optional
+        hold: 1.0             # seconds held
+        release: 0.4          # seconds to fall
+        ease: smooth          # linear, smooth, smoother, accelerate, decelerate
+        groups: [mouth]       # optional: also hold the rest of these groups at zero
+      - at: 5.0
+        keys:                 # values passed through one after the other
+          - {at: 0.0, set: {jawOpen: 0.1}}
+          - {at: 0.4, set: {jawOpen: 0.7}, head: {pitch: -4}}
+          - {at: 0.9}
+
+Angles have the signs of `runtime.contract.axes`: positive yaw is to the subject's left, positive pitch down. Whatever a
+script does not speak for is left to the camera or to idle. Unknown keys are errors that name the nearest known one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from rapidfuzz import process
+
+from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, gaze_coefficients
+from runtime.driving.channels import GROUPS
+from runtime.driving.easing import EASINGS
+from runtime.driving.prompts import parse
+from runtime.driving.reach import Reach
+from runtime.driving.timeline import Segment, Timeline, delayed, through
+from runtime.errors import BadInput
+
+VERSION = 1
+MAX_BYTES = 256 * 1024
+MAX_EVENTS = 500
+MAX_KEYS = 2000
+MAX_SECONDS = 600.0
+MAX_RAMP = 60.0
+
+_POSE = {"set", "head", "gaze"}
+_TIMING = {"attack", "hold", "release", "ease", "groups"}
+_DEGREES = {"yaw": "headYaw", "pitch": "headPitch", "roll": "headRoll"}
+_SHIFTS = {"x": "headX", "y": "headY", "z": "headZ"}
+
+
+@dataclass(frozen=True)
+class Script:
+    """A performance from a file."""
+
+    timeline: Timeline
+    title: str = ""
+    loop: bool = False
+
+
+def load_script(path: Path) -> Script:
+    """Read a script file; raises BadInput, naming file and place, where it cannot be used."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"Cannot read the script '{path}': {error.strerror or error}.") from error
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"The script '{path}' is larger than {MAX_BYTES // 1024} KiB; split it.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"The script '{path}' is not UTF-8 text; save it as UTF-8 YAML or JSON.") from error
+    return parse_script(text, str(path))
+
+
+def parse_script(text: str, name: str = "script") -> Script:
+    """Read a script from its text; `name` stands in errors. Raises BadInput where it cannot be used."""
+    if len(text) > MAX_BYTES:
+        raise BadInput(f"The script '{name}' is larger than {MAX_BYTES // 1024} KiB; split it.")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadInput(f"{name}, line {line}: not valid YAML or JSON ({error.problem or 'unreadable'}).") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadInput(f"{name}: not valid YAML or JSON; look for stray characters.") from error
+    except RecursionError as error:
+        raise BadInput(f"{name}: nested too deeply for a script.") from error
+    top = _mapping(document, name, {"version", "title", "loop", "events"})
+    if top.get("version") != VERSION or isinstance(top["version"], bool):
+        raise BadInput(f"{name}: 'version' must be {VERSION}.")
+    title, loop = top.get("title", ""), top.get("loop", False)
+    if not isinstance(title, str) or not isinstance(loop, bool):
+        raise BadInput(f"{name}: 'title' must be text and 'loop' true or false.")
+    segments: list[Segment] = []
+    for i, event in enumerate(_list(top.get("events"), f"{name}: 'events'", MAX_EVENTS), 1):
+        segments += _event(event, f"{name}, event {i}")
+        if len(segments) > MAX_KEYS:
+            raise BadInput(f"{name}, event {i}: the script has more than {MAX_KEYS} movements; split it.")
+    timeline = Timeline(segments)
+    if timeline.duration > MAX_SECONDS:
+        raise BadInput(f"{name}: lasts {timeline.duration:.0f} s; a script may last at most {MAX_SECONDS:.0f} s.")
+    return Script(timeline, title, loop)
+
+
+def dump_script(script: Script) -> str:
+    """The script as YAML that `parse_script` reads back to the same timeline."""
+    events = [_dumped(segment) for segment in script.timeline.segments]
+    document = {"version": VERSION, "title": script.title, "loop": script.loop, "events": events}
+    return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
+
+
+def _dumped(segment: Segment) -> dict[str, object]:
+    event: dict[str, object] = {"at": segment.start}
+    named = {name: float(value) for name, value in segment.targets.items() if name in EXPRESSIONS}
+    head = {key: math.degrees(segment.targets[name]) for key, name in _DEGREES.items() if name in segment.targets}
+    head |= {key: float(segment.targets[name]) for key, name in _SHIFTS.items() if name in segment.targets}
+    event |= {"set": named} if named or not head else {}
+    event |= {"head": head} if head else {}
+    event |= {"attack": segment.attack, "hold": segment.hold, "release": segment.release, "ease": segment.ease}
+    return event | ({"groups": sorted(segment.groups)} if segment.groups else {})
+
+
+def _event(event: object, where: str) -> list[Segment]:
+    fields = _mapping(event, where, {"at", "prompt", "keys"} | _POSE | _TIMING)
+    start = _number(fields.get("at", 0.0), f"{where}, 'at'", 0.0, MAX_SECONDS)
+    kinds = [kind for kind in ("prompt", "keys") if kind in fields]
+    if len(kinds) > 1 or (kinds and _POSE & fields.keys()):
+        raise BadInput(f"{where}: has several of 'prompt', 'keys' and 'set'/'head'/'gaze'; make an event of each.")
+    if "prompt" in fields:
+        _only(fields, {"at", "prompt"}, "prompt", where)
+        return delayed(_prompted(fields["prompt"], where), start)
+    attack, hold, release = (
+        _number(fields.get(key, usual), f"{where}, '{key}'", 0.0, MAX_SECONDS if key == "hold" else MAX_RAMP)
+        for key, usual in (("attack", 0.35), ("hold", 1.5), ("release", 0.45))
+    )
+    ease = fields.get("ease", "smooth")
+    if ease not in EASINGS:
+        raise BadInput(f"{where}: {_unknown(str(ease), EASINGS, 'easing')}")
+    groups = _groups(fields.get("groups", []), where)
+    if "keys" in fields:
+        return _keys(fields, start, attack, release, str(ease), groups, where)
+    if not (_POSE | {"groups"}) & fields.keys():
+        raise BadInput(f"{where}: says nothing to do; give it 'prompt', 'set', 'head', 'gaze' or 'keys'.")
+    return [Segment(_targets(fields, where), start, attack, hold, release, str(ease), groups)]
+
+
+def _keys(
+    fields: Mapping[str, object],
+    start: float,
+    attack: float,
+    release: float,
+    ease: str,
+    groups: frozenset[str],
+    where: str,
+) -> list[Segment]:
+    _only(fields, {"at", "keys", "attack", "release", "ease", "groups"}, "keys", where)
+    keys: list[tuple[float, dict[str, float]]] = []
+    for i, item in enumerate(_list(fields["keys"], f"{where}, 'keys'", MAX_KEYS), 1):
+        here = f"{where}, key {i}"
+        key = _mapping(item, here, {"at"} | _POSE)
+        at = _number(key.get("at", 0.0), f"{here}, 'at'", 0.0, MAX_SECONDS)
+        if keys and at <= keys[-1][0]:
+            raise BadInput(f"{here}: 'at' must be later than that of the key before it.")
+        keys.append((at, _targets(key, here)))
+    return delayed(through(keys, attack, release, ease, groups), start)
+
+
+def _prompted(text: object, where: str) -> Sequence[Segment]:
+    if not isinstance(text, str):
+        raise BadInput(f"{where}: 'prompt' must be text.")
+    try:
+        prompt = parse(text)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    if prompt.unknown:
+        first = prompt.unknown[0]
+        near = ", ".join(f"'{phrase}'" for phrase in first.nearest)
+        raise BadInput(f"{where}: '{first.phrase}' is not known; nearest are {near}.")
+    return prompt.timeline.segments
+
+
+def _targets(fields: Mapping[str, object], where: str) -> dict[str, float]:
+    targets: dict[str, float] = {}
+    for name, value in _mapping(fields.get("set", {}), f"{where}, 'set'", EXPRESSIONS, "coefficient").items():
+        targets[name] = _number(value, f"{where}, '{name}'", 0.0, 1.0)
+    if "gaze" in fields:
+        gaze = _mapping(fields["gaze"], f"{where}, 'gaze'", {"yaw", "pitch"})
+        yaw, pitch = (
+            math.radians(_number(gaze.get(key, 0.0), f"{where}, gaze '{key}'", -limit, limit))
+            for key, limit in (("yaw", math.degrees(GAZE_YAW)), ("pitch", math.degrees(GAZE_PITCH)))
+        )
+        targets |= gaze_coefficients(yaw, pitch)
+    reach = Reach()
+    head = _mapping(fields.get("head", {}), f"{where}, 'head'", {**_DEGREES, **_SHIFTS})
+    for (key, name), most in zip((_DEGREES | _SHIFTS).items(), reach.angles + reach.shift, strict=True):
+        if key in head:
+            degrees = key in _DEGREES
+            limit = math.degrees(most) if degrees else most
+            value = _number(head[key], f"{where}, head '{key}'", -limit, limit)
+            targets[name] = math.radians(value) if degrees else value
+    return targets
+
+
+def _groups(value: object, where: str) -> frozenset[str]:
+    names = _list(value, f"{where}, 'groups'", len(GROUPS))
+    for name in names:
+        if not isinstance(name, str) or name not in GROUPS:
+            raise BadInput(f"{where}: {_unknown(str(name), GROUPS, 'group')}")
+    return frozenset(str(name) for name in names)
+
+
+def _mapping(value: object, where: str, known: Collection[str], kind: str = "key") -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise BadInput(f"{where}: must be a list of 'key: value' pairs.")
+    for key in value:
+        if key not in known:
+            raise BadInput(f"{where}: {_unknown(str(key), known, kind)}")
+    return value
+
+
+def _only(fields: Mapping[str, object], allowed: set[str], beside: str, where: str) -> None:
+    extra = sorted(fields.keys() - allowed)
+    if extra:
+        raise BadInput(f"{where}: '{extra[0]}' has no meaning beside '{beside}'; remove it.")
+
+
+def _list(value: object, where: str, most: int) -> list[object]:
+    if not isinstance(value, list):
+        raise BadInput(f"{where} must be a list.")
+    if len(value) > most:
+        raise BadInput(f"{where} has {len(value)} entries; at most {most} are allowed.")
+    return value
+
+
+def _number(value: object, where: str, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise BadInput(f"{where} must be a number from {low:g} to {high:g}, not {str(value)[:40]!r}.")
+    return float(value)
+
+
+def _unknown(name: str, known: Collection[str], kind: str) -> str:
+    found = process.extractOne(name[:80], sorted(known))
+    return f"'{name[:80]}' is not a known {kind}" + (f"; did you mean '{found[0]}'?" if found else ".")
