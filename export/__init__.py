@@ -1,0 +1,1 @@
+"""From a trained run to a bundle: three ONNX graphs, checked against the torch modules they come from."""

@@ -1,0 +1,107 @@
+"""A trained run → a bundle, refused where its graphs differ from the torch modules they come from."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.graphs import GeneratorGraph, RendererGraph, SuperResolutionGraph
+from export.onnx_export import export_graph
+from export.parity import Parity, check_parity
+from offline.tri2plane.checkpoint import Run
+from runtime.contract.axes import portrait_camera
+from runtime.contract.bundle import GraphInfo, Manifest, write_bundle
+from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
+from runtime.contract.head_model import HeadModel
+from runtime.errors import MienError
+
+KIND = "tri2plane"
+
+
+@dataclass(frozen=True)
+class Baked:
+    manifest: Manifest
+    parity: list[Parity]
+
+
+def bake(run: Run, path: Path, name: str) -> Baked:
+    """Export the run's averaged weights to the bundle `path`. Raises MienError where parity fails; nothing is written."""
+    model, maps = run.averaged.eval(), run.maps.eval()
+    graphs: dict[str, nn.Module] = {
+        "generator": GeneratorGraph(model, maps),
+        "renderer": RendererGraph(model),
+        "sr": SuperResolutionGraph(model),
+    }
+    inputs = _examples(run, graphs)
+    onnx: dict[str, bytes] = {}
+    infos: dict[str, GraphInfo] = {}
+    for key, graph in graphs.items():
+        onnx[key], infos[key] = export_graph(graph, inputs[key], graph.outputs, graph.float32)  # type: ignore[arg-type]
+    parity = check_parity(run, onnx, infos)
+    failed = [p for p in parity if not p.passed]
+    if failed:
+        raise MienError("no bundle was written, its graphs differ from the model: " + "; ".join(map(str, failed)))
+    manifest = Manifest(
+        name=name, kind=KIND, picture=model.preset.picture, latent=model.preset.latent, preset=model.preset.as_dict(),
+        subject=run.subject, consent=run.consent, graphs=infos, created=datetime.date.today().isoformat(),
+    )  # fmt: skip
+    files = {f"{key}.onnx": data for key, data in onnx.items()}
+    files |= {"head_model.npz": _head_model(), "identity.npz": _identity(run), "thumbnail.png": _thumbnail(run)}
+    return Baked(write_bundle(path, manifest, files), parity)
+
+
+def drive_tensors(states: list[DriveState], latent: int) -> dict[str, Tensor]:
+    """What the three graphs take of B states seen by the portrait camera, by input name."""
+    camera, b = portrait_camera(), len(states)
+    return {
+        "expression": torch.from_numpy(np.stack([s.expression for s in states])),
+        "detail": torch.from_numpy(np.stack([s.detail for s in states])),
+        "latent": torch.zeros(b, latent),
+        "pose": torch.from_numpy(np.stack([s.pose for s in states])),
+        "intrinsics": torch.from_numpy(camera.intrinsics).expand(b, -1).contiguous(),
+        "extrinsics": torch.from_numpy(camera.extrinsics).expand(b, -1, -1).contiguous(),
+    }
+
+
+def _examples(run: Run, graphs: dict[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
+    """Inputs of each graph for a batch of two neutral heads."""
+    drive = drive_tensors([DriveState(), DriveState()], run.model.preset.latent)
+    assert drive["expression"].shape[1] == len(EXPRESSIONS) and drive["detail"].shape[1] == DETAIL
+    generator = {k: drive[k] for k in ("expression", "detail", "latent")}
+    with torch.no_grad():
+        coarse, _, fine = graphs["generator"](*generator.values())
+        renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in ("pose", "intrinsics", "extrinsics")}
+        features, alpha, _ = graphs["renderer"](*renderer.values())
+    return {"generator": generator, "renderer": renderer, "sr": {"features": features, "alpha": alpha}}
+
+
+def _head_model() -> bytes:
+    buffer = io.BytesIO()
+    HeadModel.load().save(buffer)
+    return buffer.getvalue()
+
+
+def _identity(run: Run) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, identity=run.identity.astype(np.float32), texture=run.texture.astype(np.float16))
+    return buffer.getvalue()
+
+
+def _thumbnail(run: Run, size: int = 256) -> bytes:
+    """The neutral head on nothing, straight alpha."""
+    drive = drive_tensors([DriveState()], run.model.preset.latent)
+    with torch.no_grad():
+        maps = run.maps(drive["expression"], drive["detail"])
+        order = ("expression", "detail", "latent", "pose", "intrinsics", "extrinsics")
+        picture = run.averaged(maps, *(drive[k] for k in order))[0].permute(1, 2, 0).numpy()
+    small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    colour = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
+    straight = np.concatenate([colour[..., ::-1], small[..., 3:]], 2)
+    return cv2.imencode(".png", (straight.clip(0, 1) * 255 + 0.5).astype(np.uint8))[1].tobytes()

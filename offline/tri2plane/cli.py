@@ -1,0 +1,81 @@
+"""`mien train`: a video or a clip → a trained run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from offline.clip import Clip
+from offline.track.texture import mean_texture
+from offline.tri2plane.checkpoint import Run, TrainConfig, build, load
+from offline.tri2plane.presets import PRESETS
+from offline.tri2plane.train import Budget, subject_box, train
+from runtime.contract.head_model import HeadModel
+from runtime.errors import BadInput
+from runtime.naming import unknown
+
+HELP = "train an avatar from a video or a clip"
+TEXTURE = 128
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="VIDEO", help="a video of one person, or a clip folder")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run; goes on if there")
+    parser.add_argument("--preset", default="lite", help=f"size of the networks: {', '.join(PRESETS)}")
+    parser.add_argument("--minutes", type=float, help="train this long (default 30, unless --steps is given)")
+    parser.add_argument("--steps", type=int, help="train this many steps")
+    parser.add_argument("--batch", type=int, default=TrainConfig.batch, help="frames a step")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all cores)")
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.preset not in PRESETS:
+        raise BadInput(unknown("preset", args.preset, PRESETS))
+    if args.minutes is None and args.steps is None:
+        args.minutes = 30.0
+    if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps <= 0):
+        raise BadInput("--minutes and --steps must be positive")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    clip = open_source(args.source, args.out)
+    if (args.out / "checkpoint.safetensors").exists():
+        state, optimiser = load(args.out)
+        if state.clip != str(clip.folder.resolve()):
+            raise BadInput(f"'{args.out}' was trained on '{state.clip}'; give that clip, or another folder")
+    else:
+        state, optimiser = new_run(args, clip), {}
+    train(state, clip, Budget(args.minutes, args.steps), optimiser)
+    print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
+
+
+def new_run(args: argparse.Namespace, clip: Clip) -> Run:
+    """A run at step 0 for a clip."""
+    preset = PRESETS[args.preset]
+    if clip.info.size != preset.picture:
+        raise BadInput(
+            f"the clip's frames are {clip.info.size}² pixels, preset '{preset.name}' needs {preset.picture}²; "
+            f"track again with --size {preset.picture}"
+        )
+    model = HeadModel.load()
+    texture = mean_texture(clip, model, TEXTURE)
+    identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
+    return build(
+        args.out, str(clip.folder.resolve()), clip.info.subject, clip.info.consent,
+        TrainConfig(seed=args.seed, batch=args.batch), preset, subject_box(clip), len(clip.train), texture, identity,
+    )  # fmt: skip
+
+
+def open_source(source: Path, out: Path) -> Clip:
+    """A clip folder as it is; a video is tracked first, into ``clip`` inside the run's folder."""
+    if source.is_dir():
+        return Clip.open(source)
+    tracked = out / "clip"
+    if (tracked / "clip.json").exists():
+        return Clip.open(tracked)
+    from offline.track.video import track_video  # mediapipe is not needed to train on a clip
+
+    return track_video(source, tracked)

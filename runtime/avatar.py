@@ -1,0 +1,42 @@
+"""An avatar ready to perform: a bundle on an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runtime.contract.bundle import Bundle, Manifest, read_bundle
+from runtime.engines import Graph
+from runtime.engines.chain import Chain
+from runtime.engines.choose import choose
+
+
+class Avatar:
+    """The weights, loaded once and shared by all sessions. Safe to use from any thread."""
+
+    def __init__(self, bundle: Bundle, engine: str = "auto") -> None:
+        chosen = choose(engine, bundle)
+        self.manifest: Manifest = bundle.manifest
+        self.thumbnail: bytes = bundle.files["thumbnail.png"]
+        self.engine: str = chosen.reason
+        """Which engine runs it and why."""
+        self.graphs: dict[str, Graph] = {"renderer": chosen.renderer}
+        for name in ("generator", "sr"):
+            self.graphs[name] = chosen.engine.load(bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name])
+
+    @classmethod
+    def load(cls, path: Path, engine: str = "auto") -> Avatar:
+        """Read, check and load a bundle. Raises BundleError, BadInput or Unavailable with one clear sentence."""
+        return cls(read_bundle(path), engine)
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def size(self) -> int:
+        """Width and height of its pictures, pixels."""
+        return self.manifest.picture
+
+    def new_session(self) -> Chain:
+        """One performance of this avatar, with buffers of its own."""
+        return Chain(self.graphs, self.manifest.latent)

@@ -1,0 +1,54 @@
+"""`mien`: one command with a subcommand per job.
+
+Each folder declares its own in the entry-point group ``mien.commands``; one that needs a package which is not installed
+says which. A command is a module with `HELP`, `add_arguments(parser)` and `run(args)`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+from runtime.errors import MienError
+from runtime.naming import unknown
+
+GROUP = "mien.commands"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    commands = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: mien COMMAND ...\n\ncommands: " + ", ".join(sorted(commands)) + "\n\nmien COMMAND --help says more")
+        return 0 if arguments else 2
+    name = arguments[0]
+    if name not in commands:
+        print(f"mien: {unknown('command', name, commands)}", file=sys.stderr)
+        return 2
+    try:
+        return _run(commands[name], arguments[1:])
+    except MienError as error:
+        print(f"mien {name}: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(entry: EntryPoint, arguments: list[str]) -> int:
+    try:
+        command = entry.load()
+    except ModuleNotFoundError as error:
+        extra = entry.module.split(".")[0]
+        wanted = "runtime" if extra == "runtime" else "offline"
+        print(
+            f"mien {entry.name}: the package '{error.name}' is not installed; install it with: "
+            f"pip install -c constraints.txt -e '.[{wanted}]'",
+            file=sys.stderr,
+        )
+        return 3
+    parser = argparse.ArgumentParser(prog=f"mien {entry.name}", description=command.HELP)
+    command.add_arguments(parser)
+    status = command.run(parser.parse_args(arguments))
+    return int(status or 0)
