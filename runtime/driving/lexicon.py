@@ -52,7 +52,7 @@ _FORMS: dict[str, str] = {
     form: word
     for word in sorted(_SAID_WORDS | UNITS.keys() | KEEP, key=len, reverse=True)
     for form in _endings(word)
-    if form not in _GRAMMAR
+    if len(word) > 2 and form not in _GRAMMAR
 } | IRREGULAR
 _KNOWN = sorted(_SAID_WORDS | _GRAMMAR | _FORMS.keys())
 _KNOWN_SET = frozenset(_KNOWN)

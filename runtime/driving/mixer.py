@@ -57,7 +57,7 @@ def _linear(state: DriveState) -> Array:
 
 
 class Mixer:
-    """Mixes for one avatar. `sample` belongs to the frame clock's thread alone; streams and players may be fed by others."""
+    """Mixes for one avatar. `sample` is for the frame clock's thread; streams and players may be fed by others."""
 
     def __init__(
         self,

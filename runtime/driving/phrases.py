@@ -131,7 +131,7 @@ EMOTIONS = (
         mouthFrown=0.95, browInnerUp=1.0, mouthShrugLower=0.4, eyeSquint=0.2, mouthPress=0.2,
     ),
     _face(
-        "angry", "mad|furious|anger|annoyed|irritated|rage|cross|grumpy|mean|fierce",
+        "angry", "mad|furious|anger|annoyed|irritated|rage|cross|grumpy|fierce",
         browDown=1.0, noseSneer=0.5, eyeSquint=0.5, mouthPress=0.5, mouthFrown=0.35,
     ),
     _face(
@@ -196,7 +196,7 @@ FACES = (
         mouthShrugLower=0.9, mouthPucker=0.45, mouthFrown=0.4, browInnerUp=0.3,
     ),
     _face(
-        "grimace", "cringe,stretch mouth,clench teeth,grit teeth",
+        "grimace", "cringe,stretch mouth,clench teeth,grit teeth,pull|silly|funny|ugly face",
         mouthStretch=1.0, mouthLowerDown=0.6, mouthUpperUp=0.45, eyeSquint=0.4, browDown=0.3,
     ),
     _face(
@@ -271,6 +271,8 @@ _ROLLING = (
     ("eyeLookOutLeft", "eyeLookInRight"),
 )
 
+_AROUND = (_ROLLING[2], _ROLLING[0], ("eyeLookUpLeft", "eyeLookUpRight", "eyeLookOutLeft", "eyeLookInRight"))
+
 GESTURES = (
     _move(
         "wink", "",
@@ -284,11 +286,11 @@ GESTURES = (
         Beat({"mouthPucker": 1.0, "mouthFunnel": 0.1}, 0, 0.3, 0.35, 0.35), normal=0.95,
     ),
     _move(
-        "nod", "nod head,say yes,agree,yes,move head up down",
+        "nod", "nod head,say yes,agree,yes",
         *_swing("headPitch", 0.75 * PITCH, -0.25 * PITCH), period=2 * SWING, times=2,
     ),
     _move(
-        "shake your head", "shake (head),say no,disagree,move head left right,move head side side",
+        "shake your head", "shake (head),say no,disagree,move head side side",
         *_swing("headYaw", 0.7 * YAW, -0.7 * YAW), normal=0.7, period=2 * SWING, times=2,
     ),
     _move(
@@ -310,6 +312,10 @@ GESTURES = (
     _move(
         "roll your eyes", "roll eye,eye roll",
         *(Beat(dict.fromkeys(names, 1.0), 0.28 * i, 0.28, 0.04, 0.28) for i, names in enumerate(_ROLLING)), normal=0.9,
+    ),
+    _move(
+        "look around", "look everywhere",
+        *(Beat(dict.fromkeys(names, 0.8), 0.9 * i, 0.25, 0.65, 0.25) for i, names in enumerate(_AROUND)),
     ),
     _move(
         "shrug", "dunno,don know",

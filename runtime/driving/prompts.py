@@ -3,13 +3,15 @@
 A prompt is a sequence of steps ("then", "after that", a comma or full stop); a step is one or several expressions at
 the same time ("and", "while", "with"); each may have a side, a strength ("slightly", "30%", "20 degrees"), a duration
 ("for half a second", "keep"), a speed ("slowly") and a number of times ("twice"). Time and speed said once in a step
-hold for all of it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the subject's own.
+hold for all of it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the
+subject's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from runtime.driving.choreography import Action, compose, described
 from runtime.driving.lexicon import Match, match_at, nearest, resembling
@@ -17,7 +19,7 @@ from runtime.driving.phrases import RELEASE, WAIT
 from runtime.driving.timeline import Timeline
 from runtime.driving.tokens import Token, read
 from runtime.driving.visemes import spoken
-from runtime.driving.words import FILLERS, NOT, NOUNS, SIDES, SPEEDS, STRENGTHS
+from runtime.driving.words import DIRECTIONS, FILLERS, NOT, NOUNS, SIDES, SPEEDS, STRENGTHS
 from runtime.errors import BadInput
 
 MAX_LETTERS = 500
@@ -83,6 +85,20 @@ def _steps(tokens: Sequence[Token]) -> list[list[Token]]:
     return [step for step in steps if step]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What stands between two words like "and"."""
+
+    joint: str
+    """The word that joins it to the part before."""
+    tokens: list[Token]
+
+    @property
+    def words(self) -> list[str]:
+        """The dictionary form of each token that is a word, "" for the others."""
+        return [token.text if token.kind == "word" else "" for token in self.tokens]
+
+
 class _Reader:
     """Gathers the actions of one prompt, step by step."""
 
@@ -93,74 +109,72 @@ class _Reader:
 
     def step(self, tokens: Sequence[Token]) -> None:
         """Read one step: its parts act together, except opposites ("look left and right"), which follow each other."""
-        parts: list[tuple[str, list[Token]]] = [("", [])]
+        parts: list[_Part] = [_Part("", [])]
         for token in tokens:
             if token.kind == "and":
-                parts.append((token.text, []))
+                parts.append(_Part(token.text, []))
             else:
-                parts[-1][1].append(token)
+                parts[-1].tokens.append(token)
+        parts = [part for part in parts if part.tokens]
         here: list[Action] = []
-        for joint, part in parts:
-            found = self._part(part, here, joint) if part else []
-            if here and any(_opposed(a, b) for a in here for b in found):
+        for part, following in zip_longest(parts, parts[1:]):
+            found = self._part(part, following.words if following else [], here)
+            if any(_opposed(a, b) for a in here for b in found):
                 self._add(here)
                 here = []
             here += found
         self._add(here)
 
     def _add(self, actions: list[Action]) -> None:
+        """Append one step, with the time and the speed that were said once given to all that are held."""
         kept = [a for a in actions if a.expression is not RELEASE] or actions[:1]
-        if not kept:
-            return
-        times = [a.time for a in kept if a.time is not None]
-        speeds = [a.speed for a in kept if a.speed is not None]
-        kept = [
-            replace(
-                a,
-                time=a.time if a.time is not None or a.count is not None else (times[0] if times else None),
-                speed=a.speed if a.speed is not None else (speeds[0] if speeds else None),
-            )
-            for a in kept
-        ]
-        self.steps.append(kept)
+        time = next((a.time for a in kept if a.time is not None), None)
+        speed = next((a.speed for a in kept if a.speed is not None), None)
+        step: list[Action] = []
+        for a in kept:
+            shared = None if a.expression.gesture or a.count is not None else time
+            a = replace(a, time=shared if a.time is None else a.time, speed=speed if a.speed is None else a.speed)
+            if not any(a.expression is b.expression and a.side == b.side for b in step):
+                step.append(a)
+        if step:
+            self.steps.append(step)
 
-    def _part(self, tokens: Sequence[Token], here: list[Action], joint: str) -> list[Action]:
-        words = [token.text if token.kind == "word" else "" for token in tokens]
+    def _part(self, part: _Part, following: list[str], here: list[Action]) -> list[Action]:
+        tokens, words = part.tokens, part.words
         said = _speech(tokens, words)
         if said is not None:
             return said
         matches, rest = _matches(words)
-        if not matches and joint != "with":
-            matches, rest = self._inherited(words)
+        if matches:
+            matches = _without_negated(matches, rest) + _more_directions(words, matches, rest)
+            self._words = words
+        elif part.joint != "with":
+            matches, rest = self._completed(words, following, rest)
         if not matches:
-            matches, rest = self._resembling(tokens, words)
-        if matches and any(word in NOT for word in rest.values()):
-            matches = [replace(matches[0], expression=RELEASE)]
-        self._words = words if matches else self._words
+            matches, rest = _resembling(tokens, rest)
         self._complain(tokens, rest, bool(matches) or bool(here) or bool(self.steps))
-        actions = [Action(m.expression, side=m.side) for m in matches]
-        if not actions:
+        if not matches:
             self._amend(tokens, here)
             return []
-        return _modified(actions, matches, tokens)
+        return _modified([Action(m.expression, side=m.side) for m in matches], matches, tokens)
 
-    def _inherited(self, words: list[str]) -> tuple[list[Match], dict[int, str]]:
-        """The verb of the part before serves again: "look left and right", "open your mouth and eyes"."""
-        content = [word for word in words if word and word not in FILLERS]
-        if content and all(word in NOUNS or word in SIDES or word in ("down", "chin", "jaw") for word in content):
-            for verb in self._words:
-                if verb and verb not in FILLERS and verb not in SIDES and verb not in content:
-                    match = match_at([verb, *content], 0)
-                    if match and match.end == len(content) + 1:
-                        return [replace(match, start=0, end=len(words))], {}
-        return _matches(words)
+    def _completed(
+        self, words: list[str], following: list[str], rest: dict[int, str]
+    ) -> tuple[list[Match], dict[int, str]]:
+        """Half a phrase, completed by its neighbours.
 
-    def _resembling(self, tokens: Sequence[Token], words: list[str]) -> tuple[list[Match], dict[int, str]]:
-        content = [i for i, word in enumerate(words) if word and word not in FILLERS]
-        expression = resembling(" ".join(tokens[i].raw for i in content)) if content else None
-        if expression is None:
-            return _matches(words)
-        return [Match(expression, content[0], content[-1] + 1, None)], {}
+        "look left and right", "open your mouth and eyes" take their verb from what was said before; "open and close your
+        mouth" takes its noun from what follows, "close your eyes and then open them" from what was said before.
+        """
+        content = [word for word in rest.values() if word not in FILLERS]
+        for word in [*following, *self._words] if content else []:
+            if not word or word in FILLERS or word in content or word in SIDES:
+                continue
+            match = match_at([word, *content], 0)
+            if match and match.end == len(content) + 1:
+                self._words = [word, *content]
+                return [replace(match, start=0, end=len(words))], {}
+        return [], rest
 
     def _amend(self, tokens: Sequence[Token], here: list[Action]) -> None:
         """A part that names no expression says more about the one before: "smile, slowly"."""
@@ -174,6 +188,7 @@ class _Reader:
             self.steps.append([pause])
 
     def _complain(self, tokens: Sequence[Token], rest: dict[int, str], context: bool) -> None:
+        context = context or any(_meaningful(word, True) for word in rest.values())
         runs: list[list[int]] = []
         for i, word in rest.items():
             if not _meaningful(word, context):
@@ -185,6 +200,34 @@ class _Reader:
         for run in runs:
             phrase = " ".join(tokens[i].raw for i in run)
             self.unknown.append(Unknown(phrase, tuple(nearest(phrase))))
+
+
+def _without_negated(matches: list[Match], rest: dict[int, str]) -> list[Match]:
+    """A phrase after "stop" or "don't" only releases."""
+    released = [m for m in matches if m.expression is RELEASE]
+    if released or any(word in NOT and i < matches[0].start for i, word in rest.items()):
+        return [replace(matches[0], expression=RELEASE)]
+    return matches
+
+
+def _more_directions(words: list[str], matches: list[Match], rest: dict[int, str]) -> list[Match]:
+    """The second direction of "look up left"; takes the word out of `rest`."""
+    more: list[Match] = []
+    for i in [i for i, word in rest.items() if word in DIRECTIONS]:
+        verb = words[matches[0].start]
+        match = match_at([verb, words[i]], 0) if verb not in DIRECTIONS else None
+        if match and match.end == 2:
+            more.append(replace(match, start=i, end=i + 1))
+            del rest[i]
+    return more
+
+
+def _resembling(tokens: Sequence[Token], rest: dict[int, str]) -> tuple[list[Match], dict[int, str]]:
+    content = [i for i, word in rest.items() if word not in FILLERS]
+    expression = resembling(" ".join(tokens[i].raw for i in content)) if content else None
+    if expression is None:
+        return [], rest
+    return [Match(expression, content[0], content[-1] + 1, None)], {}
 
 
 def _meaningful(word: str, context: bool) -> bool:
@@ -215,7 +258,7 @@ def _speech(tokens: Sequence[Token], words: list[str]) -> list[Action] | None:
     if "say" not in words:
         return None
     at = words.index("say")
-    letters = " ".join(token.raw for token in tokens[at + 1 :] if token.kind == "word")
+    letters = " ".join(t.raw for t in tokens[at + 1 :] if t.kind == "word" and t.text not in SPEEDS)
     if match_at(words, at) or not letters:
         return None
     return _modified([Action(spoken(letters))], [Match(WAIT, at, len(tokens), None)], tokens)
@@ -234,7 +277,7 @@ def _modified(actions: list[Action], matches: Sequence[Match], tokens: Sequence[
 
 
 def _opposed(a: Action, b: Action) -> bool:
-    pairs = ({"left", "right"}, {"up", "down"})
+    pairs = ({"left", "right"}, {"up", "down"}, {"open", "close"}, {"raise", "lower"})
     words = set(a.expression.name.split()) ^ set(b.expression.name.split())
     sides = {a.side, b.side}
     return words in pairs or (a.expression is b.expression and sides in pairs)

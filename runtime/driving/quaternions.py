@@ -21,7 +21,7 @@ def multiply(a: Array, b: Array) -> Array:
             aw * bw - ax * bx - ay * by - az * bz,
         ]
     )
-    return (product / np.linalg.norm(product)).astype(np.float32)
+    return np.asarray(product / np.linalg.norm(product), np.float32)
 
 
 def conjugate(q: Array) -> Array:

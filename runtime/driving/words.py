@@ -20,12 +20,12 @@ STRENGTHS: dict[str, float] = _by_word(
         0.25: "subtly subtle tiny quarter",
         0.3: "slightly slight",
         0.35: "gently gentle lightly softly",
-        0.4: "bit little small",
+        0.4: "bit little small less",
         0.5: "half halfway somewhat partly partially",
         0.6: "moderately medium",
         0.7: "fairly rather",
         0.85: "quite pretty mostly",
-        0.95: "very really lot much strongly strong big broad broadly deeply",
+        0.95: "very really lot much strongly strong big broad broadly deeply more",
         1.0: "wide widely huge hugely full fully completely totally extremely super entirely hard maximum max far "
         "absolutely incredibly tightly massive possible",
     }
@@ -61,14 +61,15 @@ KEEP = _words("keep stay remain forever continuously constantly continue hold")
 THEN = _words("then next afterward later finally before lastly followed subsequently first")
 AND = _words("and while with plus whilst simultaneously also but as")
 NOT = _words("not don dont doesnt no never without stop quit")
-SIDES: dict[str, str] = {"left": "left", "right": "right", "both": "both"}
+SIDES: dict[str, str] = {"left": "left", "right": "right", "both": "both", "one": "left"}
+DIRECTIONS = _words("left right up down")
 
 FILLERS = _words(
-    "please can could you would will a an the your my his her their its it be act get go to do expression pretend like "
-    "if now just i want let us try seem appear feel in of on at for by is are was have that this there s ll m re d ve "
-    "some kind sort we he she they him them person avatar hey hi hello ok okay thanks thank again same time start begin "
-    "bring use from into about more one facial corner during over perform express emotion feeling mood off lets only "
-    "those these way youre something someone"
+    "please can could you would will a an the your my his her their its it be act get go to do expression pretend "
+    "like if now just i want let us try seem appear feel in of on at for by is are was have that this there s ll "
+    "m re d ve some kind sort we he she they him them person avatar hey hi hello ok okay thanks thank pls plz u "
+    "ur again same time start begin bring use from into about facial corner during over perform express emotion "
+    "feeling mood off lets only those these way youre something someone"
 )
 """Words that never carry a phrase."""
 
