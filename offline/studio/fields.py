@@ -39,7 +39,7 @@ def smax(a: Tensor, b: Tensor, k: Tensor | float) -> Tensor:
     return torch.maximum(a, b) + h * h * (0.25 / k)
 
 
-def ramp(x: Tensor, low: float, high: float) -> Tensor:
+def ramp(x: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     """Smooth step: 0 below `low`, 1 above `high`; reversed where `low > high`."""
     t = ((x - low) / (high - low)).clamp(0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

@@ -57,8 +57,8 @@ def _lengths(q: Points, identity: Identity) -> Tensor:
 
 
 def _strand(q: Points) -> Tensor:
-    """Across-strand coordinate: combed from the parting over the top, straight down at the sides and the back."""
-    top = ramp(q.y, 0.25, 0.75)
-    across = q.z * 24.0 + 5.0 * (q.x - PARTING) ** 2
+    """Across-strand coordinate: combed from the hairline over the crown to the back, falling behind the ears."""
+    over = torch.atan2(q.x - PARTING * ramp(q.y, 0.4, 0.9), torch.relu(q.y - 0.05) + 0.12) * 20.0
+    over = over + 4.0 * (q.z + 0.3) * torch.sign(q.x - PARTING) * (1.0 - torch.exp(-(((q.x - PARTING) / 0.15) ** 2)))
     down = torch.atan2(q.x, q.z + 0.25) * 17.0 + 1.5 * torch.sin(q.y * 4.0)
-    return mix(down, across, top)
+    return mix(down, over, ramp(q.y, -0.15, 0.40))

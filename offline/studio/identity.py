@@ -36,7 +36,7 @@ class Identity:
     skin: Colour = (0.66, 0.40, 0.29)
     lip: Colour = (0.48, 0.145, 0.135)
     iris: Colour = (0.12, 0.20, 0.16)
-    hair: Colour = (0.085, 0.042, 0.022)
+    hair: Colour = (0.13, 0.063, 0.030)
     cloth: Colour = (0.10, 0.22, 0.30)
 
     @classmethod
@@ -90,7 +90,7 @@ DEMO = replace(
     jaw_width=0.95,
     nose_width=0.92,
     lip_fullness=1.08,
-    eye_open=1.06,
+    eye_open=1.16,
     hair_length=0.75,
 )
 """The demo avatar's subject, tuned by hand."""

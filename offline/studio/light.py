@@ -17,10 +17,10 @@ from offline.studio.trace import Distance
 KEY = normalize(torch.tensor([-0.50, 0.62, 0.80]), dim=0)
 FILL = normalize(torch.tensor([0.80, 0.10, 0.75]), dim=0)
 RIM = normalize(torch.tensor([0.75, 0.55, -0.75]), dim=0)
-KEY_COLOUR = torch.tensor([1.00, 0.95, 0.88])[:, None] * 1.05
+KEY_COLOUR = torch.tensor([1.00, 0.95, 0.88])[:, None] * 1.22
 FILL_COLOUR = torch.tensor([0.85, 0.93, 1.00])[:, None] * 0.34
 RIM_COLOUR = torch.tensor([1.00, 0.97, 0.95])[:, None] * 0.55
-SKY, GROUND = torch.tensor([0.42, 0.44, 0.47])[:, None], torch.tensor([0.26, 0.21, 0.18])[:, None]
+SKY, GROUND = torch.tensor([0.36, 0.38, 0.41])[:, None], torch.tensor([0.20, 0.16, 0.14])[:, None]
 _SCATTER = torch.tensor([0.42, 0.20, 0.13])[:, None]
 
 

@@ -89,12 +89,12 @@ def _lips(c: dict[str, float]) -> dict[str, float]:
     close = max(close * min(1.0, c["jawOpen"] / 0.1), 0.0)
     values: dict[str, float] = {}
     for side in ("Left", "Right"):
-        upper = 0.012 * c["jawOpen"] + 0.085 * c["mouthUpperUp" + side] + 0.022 * c["mouthSmile" + side]
+        upper = 0.012 * c["jawOpen"] + 0.085 * c["mouthUpperUp" + side] + 0.028 * c["mouthSmile" + side]
         upper += 0.03 * c["noseSneer" + side] + 0.028 * c["mouthShrugUpper"] + 0.018 * c["mouthFunnel"]
         upper -= 0.25 * drop * close + 0.02 * c["mouthClose"]
         lower = -drop * (1.0 - 0.72 * close) - 0.085 * c["mouthLowerDown" + side] - 0.035 * c["mouthFunnel"]
         lower += 0.055 * c["mouthShrugLower"] - 0.05 * c["tongueOut"] - 0.012 * c["mouthStretch" + side]
-        lower -= 0.006 * c["mouthSmile" + side] + 0.012 * c["mouthPucker"]
+        lower -= 0.014 * c["mouthSmile" + side] + 0.012 * c["mouthPucker"]
         upper -= 0.012 * c["mouthPucker"]
         if lower > upper - 0.004 or close > 0.97:
             upper = lower = 0.4 * upper + 0.6 * lower

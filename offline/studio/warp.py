@@ -104,7 +104,8 @@ def _mouth(q: Points, p: Points, rig: Rig, front: Tensor, left: Tensor) -> tuple
     u, v = line + upper, line + lower
     above = mix(cheek, upper, ramp(q.y - u, 0.34, 0.0))
     chin = rig.jaw_y * jaw + 0.04 * rig.chin_up * bump(q.x, q.y, 0.0, -0.74, 0.2, 0.14)
-    below = mix(chin, lower, ramp(v - q.y, 0.30, 0.0))
+    # The lower lip rides on the jaw; at the corners, which drop half as far, the cheek needs room to stretch.
+    below = mix(chin, lower, ramp((v - q.y) / (0.30 + 0.55 * across), 1.0, 0.0))
     gap = (u - v).clamp(min=1e-4)
     within = mix(lower, upper, ((q.y - v) / gap).clamp(0.0, 1.0))
     dy = torch.where(q.y > u, above, torch.where(q.y < v, below, within))
@@ -114,7 +115,7 @@ def _mouth(q: Points, p: Points, rig: Rig, front: Tensor, left: Tensor) -> tuple
     rolled = rig.roll_upper * bump(x, y, 0.0, -0.385, 0.2, 0.035) + rig.roll_lower * bump(x, y, 0.0, -0.49, 0.2, 0.045)
     pressed = mix(rig.press_right, rig.press_left, left) * bump(torch.abs(x), y, 0.14, MOUTH_Y, 0.12, 0.06)
     dz = rig.lips_forward * lips - 0.06 * rolled - 0.022 * pressed + corner_z * reach
-    below_lips = ramp(v - q.y, -0.02, 0.12)
+    below_lips = ramp((v - q.y) / (0.12 + 0.55 * across), -0.15 - 0.5 * across, 1.0)
     dz = dz + rig.jaw_z * mix(_jaw_weight(q, rig), 1.0, bump(q.x, q.y, 0.0, -0.6, 0.2, 0.2)) * below_lips
     dz = dz + 0.03 * rig.chin_up * bump(q.x, q.y, 0.0, -0.60, 0.16, 0.10)
     return Points(x, y, p.z - dz * front), Mouth(u, v, across)
