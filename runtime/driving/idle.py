@@ -125,7 +125,7 @@ def _blinks(rng: np.random.Generator, start: float) -> Iterator[Blink]:
 
 def _fixations(rng: np.random.Generator, start: float) -> Iterator[Fixation]:
     at, here = start, (0.0, 0.0)
-    away = False
+    away = True  # so that the first look is at the viewer
     while True:
         away = not away and rng.random() < 0.3
         spread = (7.0, 3.5) if away else (0.7, 0.5)

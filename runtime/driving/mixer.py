@@ -1,9 +1,9 @@
 """Many sources, one head: who speaks, and how it passes from one to the next without a jump.
 
 The most important stream that is not silent drives the head, idle fills what it does not speak for, and each player
-lays its claims on top. When any of that changes hands, the difference between what was last shown and what should be
-shown now is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance animation in
-Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left
+lays its claims on top. When any of that changes hands, the difference between what would have been shown and what
+should be shown is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance animation
+in Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left
 need not go on.
 """
 
@@ -42,18 +42,29 @@ class Mixed:
 
 
 @dataclass(frozen=True)
+class _Cast:
+    """Who performs at one moment, with what each says."""
+
+    base: str
+    heard: Heard | None
+    claims: dict[str, Claim]
+    """By player, in rising order of importance."""
+
+    @property
+    def who(self) -> tuple[object, ...]:
+        """Changes whenever what is said does not follow on from what was said before."""
+        return self.base, self.heard and self.heard.epoch, *((name, claim.epoch) for name, claim in self.claims.items())
+
+
+@dataclass(frozen=True)
 class _Gap:
     """What is still between the target and what is shown, from the moment a change began."""
 
     began: float
     linear: Array
-    """[66], expression, detail and translation of the shown state less the target's."""
+    """[63], expression, detail and translation of the shown state less the target's."""
     rotation: Array
     """The turn from the target to what was shown."""
-
-
-def _linear(state: DriveState) -> Array:
-    return np.concatenate([state.expression, state.detail, state.translation])
 
 
 class Mixer:
@@ -73,40 +84,35 @@ class Mixer:
         self.players = tuple(players)
         self.fade = fade
         self.reach = reach or Reach()
-        self._who: tuple[object, ...] | None = None
-        self._shown: DriveState | None = None
+        self._last: _Cast | None = None
         self._gap: _Gap | None = None
 
     def sample(self, now: float) -> Mixed:
         """The avatar at `now`; times must not go back."""
-        stream, heard = self._speaking(now)
-        claims = [(player.name, claim) for player in self.players if (claim := player.sample(now)) is not None]
-        target = self.reach.clamp(self._target(now, heard, claims))
-        base = stream.name if stream is not None else "idle"
-        who = (base, heard.epoch if heard else 0, *((name, claim.epoch) for name, claim in claims))
-        if self._who is not None and who != self._who and self._shown is not None:
-            self._gap = _between(self._shown, target, now)
-        self._who = who
-        shown = self._bridged(target, now)
-        captured, sequence = (heard.state.timestamp, heard.sequence) if heard else (None, None)
-        self._shown = replace(shown, timestamp=now if captured is None else captured)
-        return Mixed(self._shown, claims[-1][0] if claims else base, base, captured, sequence)
+        cast = self._cast(now)
+        idle = self.idle.sample(now) or DriveState(timestamp=now)
+        target = self._target(cast, idle)
+        if self._last is not None and cast.who != self._last.who:
+            carried = self._bridged(self._target(_carried(self._last, cast), idle), now)
+            self._gap = _between(carried, target, now)
+        self._last = cast
+        captured, sequence = (cast.heard.state.timestamp, cast.heard.sequence) if cast.heard else (None, None)
+        state = replace(self._bridged(target, now), timestamp=now if captured is None else captured)
+        return Mixed(state, next(reversed(cast.claims), cast.base), cast.base, captured, sequence)
 
-    def _speaking(self, now: float) -> tuple[Stream | None, Heard | None]:
+    def _cast(self, now: float) -> _Cast:
+        claims = {player.name: claim for player in self.players if (claim := player.sample(now)) is not None}
         for stream in reversed(self.streams):
             heard = stream.heard(now)
             if heard is not None:
-                return stream, heard
-        return None, None
+                return _Cast(stream.name, heard, claims)
+        return _Cast("idle", None, claims)
 
-    def _target(self, now: float, heard: Heard | None, claims: Sequence[tuple[str, Claim]]) -> DriveState:
-        idle = self.idle.sample(now)
-        state = idle if idle is not None else DriveState(timestamp=now)
-        if heard is not None:
-            state = _filled(heard, state)
-        for _, claim in claims:
+    def _target(self, cast: _Cast, idle: DriveState) -> DriveState:
+        state = _filled(cast.heard, idle) if cast.heard is not None else idle
+        for claim in cast.claims.values():
             state = claim.overlay.over(state)
-        return state
+        return self.reach.clamp(state)
 
     def _bridged(self, target: DriveState, now: float) -> DriveState:
         gap = self._gap
@@ -125,6 +131,20 @@ class Mixer:
             translation=linear[expressions + details :].astype(np.float32),
             rotation=multiply(power(gap.rotation, left), target.rotation),
         )
+
+
+def _carried(last: _Cast, cast: _Cast) -> _Cast:
+    """The cast before a change as it would go on: who stays on moves on, who left or began anew stays as last seen."""
+    stays = last.heard and cast.heard and (last.base, last.heard.epoch) == (cast.base, cast.heard.epoch)
+    claims = {
+        name: cast.claims[name] if name in cast.claims and cast.claims[name].epoch == claim.epoch else claim
+        for name, claim in last.claims.items()
+    }
+    return _Cast(last.base, cast.heard if stays else last.heard, claims)
+
+
+def _linear(state: DriveState) -> Array:
+    return np.concatenate([state.expression, state.detail, state.translation])
 
 
 def _between(shown: DriveState, target: DriveState, now: float) -> _Gap:

@@ -163,8 +163,8 @@ class _Reader:
     ) -> tuple[list[Match], dict[int, str]]:
         """Half a phrase, completed by its neighbours.
 
-        "look left and right", "open your mouth and eyes" take their verb from what was said before; "open and close your
-        mouth" takes its noun from what follows, "close your eyes and then open them" from what was said before.
+        "look left and right" and "open your mouth and eyes" take their verb from what was said before; "open and close
+        your mouth" takes its noun from what follows, "close your eyes and then open them" from what was said before.
         """
         content = [word for word in rest.values() if word not in FILLERS]
         for word in [*following, *self._words] if content else []:

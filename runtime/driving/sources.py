@@ -41,7 +41,7 @@ class Heard:
     spoken: Array
     """[58], 1 for the channels that the stream speaks for."""
     epoch: int
-    """Rises when the stream resumes after a gap, so that this state does not follow on from the one before."""
+    """Rises when this state does not follow on from the one before: after a gap, or for other channels."""
 
 
 class Stream:
@@ -67,11 +67,11 @@ class Stream:
         state = checked(state)
         for stage in self.stages:
             state = stage(state)
-        last = self._heard
-        if last is None or now - last.arrived > GAP:
+        last, spoken = self._heard, mask(groups)
+        if last is None or now - last.arrived > GAP or (spoken != last.spoken).any():
             self._epoch += 1
         self._sequence += 1
-        self._heard = Heard(state, now, self._sequence, mask(groups), self._epoch)
+        self._heard = Heard(state, now, self._sequence, spoken, self._epoch)
         return self._sequence
 
     def end(self) -> None:
