@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -25,6 +26,9 @@ NEAR = 0.8
 MARGIN = 1.0
 """What is kept around a chosen face, in face heights, while others are hidden."""
 
+_STARTING = threading.Lock()
+"""Two that hid the descriptor at once would restore the wrong one."""
+
 Box = NDArray[np.float64]
 """(centre u, centre v, height), the first two as fractions, the last as a fraction of the picture's height."""
 
@@ -33,7 +37,7 @@ class FaceMesh:
     """Landmarks of the largest face, the same one for as long as it is there. Not safe for several threads."""
 
     def __init__(self) -> None:
-        with _quiet():
+        with quiet_start():
             from mediapipe.python.solutions import face_detection, face_mesh
 
             self._mesh = face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
@@ -139,9 +143,15 @@ def _same(a: Box, b: Box) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_start() -> Iterator[None]:
     """Hides what MediaPipe's C++ side prints while it starts: notices that no option turns off."""
     os.environ.setdefault("GLOG_minloglevel", "2")
+    with _STARTING, _without_stderr():
+        yield
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.axes import Array, quaternion_from_rotation
-from runtime.contract.drive import EXPRESSIONS, INDEX, DriveState
+from runtime.contract.drive import EXPRESSIONS, DriveState
 from runtime.contract.head_model import HeadModel
-from runtime.tracking.eyes import BLINKS, EyeReader
-from runtime.tracking.fit import FaceFit, Observation, Solution
+from runtime.tracking.fit import Observation, Solution
 from runtime.tracking.identity import IdentityEstimator
 from runtime.tracking.mesh import FaceMesh
+from runtime.tracking.person import Person
 from runtime.tracking.rest import RestPose
 
 FOCAL = 1.2
@@ -25,9 +25,8 @@ LEARNING = 45
 REFINING = 6
 FORGET = 5.0
 """Seconds without a face after which whoever comes is taken for somebody else."""
-FIRST_STEPS, STEPS = 12, 2
-NEAREST, FARTHEST = 1.0, 60.0
-"""dm; a head fitted outside is a wrong fit."""
+GAP = 0.5
+"""Seconds without a face after which the next fit starts afresh."""
 
 
 @dataclass(frozen=True)
@@ -94,34 +93,25 @@ class FaceTracker:
 
 
 class FaceFitter:
-    """From one person's landmarks to drive states; holds what is learnt about the person."""
+    """From one person's landmarks to drive states, learning identity and rest on the way."""
 
     def __init__(self, model: HeadModel) -> None:
-        self.fit_of_face = FaceFit(model)
+        self._person = Person(model)
         self._identity = IdentityEstimator(len(model.identity))
-        self._eyes = EyeReader()
         self._rest = RestPose()
-        self._solution: Solution | None = None
         self._frames = 0
         self._last: float | None = None
 
     def fit(self, observation: Observation, timestamp: float) -> DriveState | None:
         """The drive state of one frame; None where no sensible head fits the landmarks."""
-        elapsed = 0.0 if self._last is None else float(np.clip(timestamp - self._last, 0.0, 0.2))
+        elapsed = 0.0 if self._last is None else timestamp - self._last
         self._last = timestamp
-        face = self.fit_of_face
-        start = self._solution or face.start(observation)
-        eyes = self._eyes.read(face.in_head_space(observation, start), elapsed)
-        lower, upper = face.lower.copy(), face.upper.copy()
-        for name, value in eyes.look.items():
-            lower[INDEX[name]] = upper[INDEX[name]] = value
-        for side, value in eyes.blink.items():
-            lower[BLINKS[side]] = upper[BLINKS[side]] = value
-        solution = face.solve(observation, start, lower, upper, STEPS if self._solution else FIRST_STEPS)
-        if not _sensible(solution):
-            self._solution = None
+        if not 0.0 <= elapsed < GAP:
+            self._person.forget_frame()
+        elapsed = float(np.clip(elapsed, 0.0, GAP))
+        solution = self._person.follow(observation, elapsed)
+        if solution is None:
             return None
-        self._solution = solution
         self._learn(observation, solution)
         rotation, translation = self._rest.relative(solution, elapsed)
         return DriveState(
@@ -136,10 +126,5 @@ class FaceFitter:
         self._frames += 1
         if self._frames > LEARNING and self._frames % REFINING:
             return
-        self._identity.add(self.fit_of_face, observation, solution)
-        self.fit_of_face.set_identity(self._identity.estimate())
-
-
-def _sensible(solution: Solution) -> bool:
-    values = np.concatenate([solution.rotation.ravel(), solution.translation, solution.coefficients])
-    return bool(np.isfinite(values).all() and NEAREST < -solution.translation[2] < FARTHEST)
+        self._identity.add(self._person.face, observation, solution)
+        self._person.face.set_identity(self._identity.estimate())

@@ -1,0 +1,55 @@
+"""Fits a whole video's landmarks: one identity, and pose, expression and detail of every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.contract.head_model import HeadModel
+from runtime.tracking.bounded import Floats
+from runtime.tracking.fit import Observation, Solution
+from runtime.tracking.identity import IdentityEstimator
+from runtime.tracking.person import Person
+
+IDENTITY_FRAMES = 240
+IDENTITY_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What one person does in a video."""
+
+    identity: Floats
+    """[K], standard deviations."""
+    frames: NDArray[np.intp]
+    """[N], which of the given frames have a fit."""
+    solutions: list[Solution]
+    """[N]."""
+    observations: list[Observation]
+    """[N]."""
+    person: Person
+
+
+def fit_performance(observations: list[Observation], times: NDArray[np.floating], model: HeadModel) -> Performance:
+    """The fit of consecutive frames at `times` (seconds).
+
+    Some frames, spread over the video, settle the identity and the level of open eyes; then all frames are fitted.
+    """
+    person = Person(model)
+    step = max(len(observations) // IDENTITY_FRAMES, 1)
+    for _ in range(IDENTITY_ROUNDS):
+        identity = IdentityEstimator(len(model.identity), memory=IDENTITY_FRAMES)
+        person.forget_frame()
+        for i in range(0, len(observations), step):
+            solution = person.follow(observations[i], 0.1)
+            if solution is not None:
+                identity.add(person.face, observations[i], solution)
+        person.face.set_identity(identity.estimate())
+    person.forget_frame()
+    elapsed = np.diff(times, prepend=times[:1])
+    fitted = [person.follow(o, float(np.clip(e, 0.0, 0.2))) for o, e in zip(observations, elapsed, strict=True)]
+    frames = np.array([i for i, solution in enumerate(fitted) if solution is not None], np.intp)
+    kept = [solution for solution in fitted if solution is not None]
+    return Performance(person.face.identity, frames, kept, [observations[i] for i in frames], person)

@@ -1,0 +1,46 @@
+"""One person's fit over time: what the tracker carries from frame to frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runtime.contract.drive import INDEX
+from runtime.contract.head_model import HeadModel
+from runtime.tracking.eyes import BLINKS, EyeReader
+from runtime.tracking.fit import FaceFit, Observation, Solution
+
+FIRST_STEPS, STEPS = 12, 2
+NEAREST, FARTHEST = 1.0, 60.0
+"""dm; a head fitted outside is a wrong fit."""
+
+
+class Person:
+    """Follows one face: each fit starts from the last, with the eyes measured directly."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self.face = FaceFit(model)
+        self.eyes = EyeReader()
+        self._solution: Solution | None = None
+
+    def follow(self, observation: Observation, elapsed: float) -> Solution | None:
+        """The fit of one frame `elapsed` seconds after the last; None where no sensible head fits the landmarks."""
+        face = self.face
+        start = self._solution or face.start(observation)
+        eyes = self.eyes.read(face.in_head_space(observation, start), elapsed)
+        lower, upper = face.lower.copy(), face.upper.copy()
+        for name, value in eyes.look.items():
+            lower[INDEX[name]] = upper[INDEX[name]] = value
+        for side, value in eyes.blink.items():
+            lower[BLINKS[side]] = upper[BLINKS[side]] = value
+        solution = face.solve(observation, start, lower, upper, STEPS if self._solution else FIRST_STEPS)
+        self._solution = solution if _sensible(solution) else None
+        return self._solution
+
+    def forget_frame(self) -> None:
+        """Starts the next fit afresh, keeping what is known of the person; for a cut or a loss."""
+        self._solution = None
+
+
+def _sensible(solution: Solution) -> bool:
+    values = np.concatenate([solution.rotation.ravel(), solution.translation, solution.coefficients])
+    return bool(np.isfinite(values).all() and NEAREST < -solution.translation[2] < FARTHEST)
