@@ -103,7 +103,7 @@ def _near(scene: Scene, origin: Tensor, directions: Tensor, camera: Camera, size
 def _sample(scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, size: int) -> _Samples:
     """Trace, paint and light rays [3, N] from depths `near` [N]."""
     far = float(near.min()) + 2 * REACH
-    hits = trace(scene.distance, origin, directions, near, far, tolerance=0.35 / size)
+    hits = trace(scene.distance, origin, directions, near, far, tolerance=0.8 / size)
     found = torch.nonzero(hits.hit)[:, 0]
     colour, normal = torch.zeros_like(directions), torch.zeros_like(directions)
     if found.numel():
@@ -116,10 +116,18 @@ def _sample(scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, size
 def _surface_chunk(scene: Scene, origin: Tensor, rays: Tensor, depth: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Display colour and normal, both [3, N], where rays meet the surface."""
     p = along(origin, rays, depth)
-    n = normals(scene.distance, p, epsilon=2.0 / size)
-    coat = paint(scene.surface(p), scene.rig, scene.identity)
-    view = -rays / torch.linalg.norm(rays, dim=0)
+    surface = scene.surface(p)
+    n = normals(scene.distance, p, surface.distances.amin(0), epsilon=1.5 / size)
+    coat = paint(surface, scene.rig, scene.identity)
+    view = -rays * torch.rsqrt((rays * rays).sum(0))
     return to_display(shade(coat, n, view, *occlusion(scene.distance, p, n))), torch.stack(n)
+
+
+def _just_before(depth: Tensor, near: Tensor) -> Tensor:
+    """Where to start between the pixels of a traced depth [H, W] (0: nothing): before the nearest one around."""
+    seen = torch.where(depth > 0, depth, torch.inf)
+    nearest = -max_pool2d(-seen[None, None], 5, 1, 2)[0, 0]
+    return torch.maximum(near, torch.where(nearest.isfinite(), nearest - 0.03, near))
 
 
 def _antialiased(
@@ -131,7 +139,8 @@ def _antialiased(
     edge = (spread[0, :4].amax(0) > 0.14) | (spread[0, 4] > 0.10)
     edge &= torch.isfinite(near)
     chosen = torch.nonzero(edge.reshape(-1))[:, 0]
-    flat, start = directions.reshape(3, -1)[:, chosen], near.reshape(-1)[chosen]
+    flat = directions.reshape(3, -1)[:, chosen]
+    start = _just_before(depth.reshape(size, size), near).reshape(-1)[chosen]
     step_x = directions[:, 0, 1] - directions[:, 0, 0]
     step_y = directions[:, 1, 0] - directions[:, 0, 0]
     shifted = [flat + (step_x * dx + step_y * dy)[:, None] for dx, dy in _SUBPIXELS]

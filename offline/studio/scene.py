@@ -48,7 +48,8 @@ class Scene:
     compiled: bool = False
 
     def surface(self, p: Points) -> Surface:
-        return _surface(p, self.rig, self.pose, self.skull, self.identity, self.neck)
+        evaluate = _compiled_surface() if self.compiled else _surface
+        return evaluate(p, self.rig, self.pose, self.skull, self.identity, self.neck)
 
     def distance(self, p: Points) -> Tensor:
         """Signed distance [N] to the nearest surface; negative inside."""
@@ -75,6 +76,11 @@ def _surface(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity
 
 def _distance(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity, neck: Neck) -> Tensor:
     return _surface(p, rig, pose, skull, identity, neck).distances.amin(0)
+
+
+@lru_cache(maxsize=1)
+def _compiled_surface() -> Callable[..., Surface]:
+    return torch.compile(_surface, dynamic=True, fullgraph=True)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,9 @@ from offline.studio.fields import Points
 Distance = Callable[[Points], Tensor]
 CHUNK = 16384
 """Points evaluated at once: few enough for the arrays to stay in the processor's cache."""
+NEWTON_BELOW = 0.15
+"""Distance (dm) from which on the slope along the ray is trusted, and how many cautious steps it may replace."""
+LONGEST = 3.0
 CAUTION = 0.85
 """Share of the distance that a step goes; the field is bent by warps and is not exactly a distance."""
 
@@ -42,32 +45,31 @@ def trace(
     n = near.shape[0]
     depth, hit = near.clone(), torch.zeros(n, dtype=torch.bool)
     approach = torch.full((n,), torch.inf)
-    inverse_length = CAUTION / torch.linalg.norm(directions, dim=0)
-    active = torch.arange(n)
+    active, t, rays = torch.arange(n), near, directions
+    cautious = CAUTION * torch.rsqrt((directions * directions).sum(0))
+    last, step = torch.full((n,), torch.inf), torch.ones(n)
     for _ in range(steps):
-        if active.numel() == 0:
-            break
-        t = depth[active]
-        pairs = zip(directions[:, active].split(CHUNK, 1), t.split(CHUNK), strict=True)
-        d = torch.cat([distance(along(origin, rays, depths)) for rays, depths in pairs])
+        d = torch.cat([distance(along(origin, r, s)) for r, s in zip(rays.split(CHUNK, 1), t.split(CHUNK), strict=True)])
         approach[active] = torch.minimum(approach[active], d / t)
-        arrived = d < tolerance
-        t = t + d * inverse_length[active]
-        depth[active] = t
-        hit[active] = arrived
-        going = ~arrived & (t < far)
-        active, last = active[going], d[going]
-    if active.numel():  # grazing rays that creep along a surface are on it
-        hit[active] = last < 8 * tolerance
+        # The distance's measured slope along the ray allows a longer step (Newton's) where the surface is slanted.
+        slope = (last - d) / step
+        newton = torch.where((slope > 0.05) & (d < NEWTON_BELOW), d / slope, d * cautious)
+        step = torch.where(d > 0, torch.maximum(d * cautious, torch.minimum(newton, LONGEST * d * cautious)), d * cautious)
+        arrived = torch.abs(d) < tolerance  # a step that went too far is taken back
+        t, last = t + step, d
+        depth[active], hit[active] = t, arrived
+        going = torch.nonzero(~arrived & (t < far))[:, 0]
+        if going.numel() == 0:
+            return Hits(depth, hit, approach)
+        active, t, last, step, cautious = active[going], t[going], last[going], step[going], cautious[going]
+        rays = rays[:, going]
+    hit[active] = last < 8 * tolerance  # grazing rays that creep along a surface are on it
     return Hits(depth, hit, approach)
 
 
-def normals(distance: Distance, p: Points, epsilon: float) -> Points:
-    """Unit normals by differences over a tetrahedron (four evaluations)."""
-    total = [torch.zeros_like(p.x) for _ in range(3)]
-    for sx, sy, sz in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
-        d = distance(p.moved(sx * epsilon, sy * epsilon, sz * epsilon))
-        for i, s in enumerate((sx, sy, sz)):
-            total[i] += s * d
-    scale = torch.rsqrt(total[0] ** 2 + total[1] ** 2 + total[2] ** 2 + 1e-20)
-    return Points(*(component * scale for component in total))
+def normals(distance: Distance, p: Points, here: Tensor, epsilon: float) -> Points:
+    """Unit normals by forward differences from the distances `here` [N] at the points (three evaluations)."""
+    steps = ((epsilon, 0.0, 0.0), (0.0, epsilon, 0.0), (0.0, 0.0, epsilon))
+    slope = [distance(p.moved(*step)) - here for step in steps]
+    scale = torch.rsqrt(slope[0] ** 2 + slope[1] ** 2 + slope[2] ** 2 + 1e-20)
+    return Points(*(component * scale for component in slope))
