@@ -8,8 +8,6 @@ from pathlib import Path
 from export.bake import bake
 from offline.tri2plane.checkpoint import load
 
-HELP = "bake a trained run into a bundle"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run")

@@ -1,7 +1,7 @@
 """`mien`: one command with a subcommand per job.
 
 Each folder declares its own in the entry-point group ``mien.commands``; one that needs a package which is not installed
-says which. A command is a module with `HELP`, `add_arguments(parser)` and `run(args)`.
+says which. A command is a module with a docstring, `add_arguments(parser)` and `run(args)`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _run(entry: EntryPoint, arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 3
-    parser = argparse.ArgumentParser(prog=f"mien {entry.name}", description=command.HELP)
+    parser = argparse.ArgumentParser(prog=f"mien {entry.name}", description=command.__doc__)
     command.add_arguments(parser)
     status = command.run(parser.parse_args(arguments))
     return int(status or 0)

@@ -38,7 +38,7 @@ class TrainConfig:
     """Learning rate of the still planes, as a multiple of `learning_rate`."""
     window: float = 0.5
     """Width of the full-scale window, as a share of the picture: a quarter of the patches is active a step."""
-    whole_every: int = 4
+    whole_every: int = 8
     """Every so many steps the full-scale window is the whole picture, so that super-resolution sees its edges."""
     face_windows: float = 0.6
     """Share of windows laid over the face."""

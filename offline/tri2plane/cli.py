@@ -17,7 +17,6 @@ from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
-HELP = "train an avatar from a video or a clip"
 TEXTURE = 128
 
 

@@ -1,0 +1,51 @@
+"""The networks against versions that read like the papers."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, upsample
+from tests.tri2plane.tiny import TINY
+
+
+def test_modulation_of_activations_equals_modulation_of_weights() -> None:
+    """StyleGAN2 scales and normalises the weights for each sample; the graph scales activations instead."""
+    torch.manual_seed(0)
+    layer = ModulatedConv(5, 7, 4)
+    x, style = torch.randn(3, 5, 6, 6), torch.randn(3, 4)
+    expected = []
+    for i in range(3):
+        s = 1 + layer.affine(style[i])
+        weight = layer.weight * s[None, :, None, None]
+        weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
+        expected.append(F.conv2d(x[i : i + 1], weight, layer.bias, padding=1))
+    torch.testing.assert_close(layer(x, style), torch.cat(expected), atol=1e-5, rtol=1e-4)
+
+
+def test_composing_hidden_layers_equals_composing_colours() -> None:
+    torch.manual_seed(0)
+    decoder = Decoder(TINY)
+    feature = torch.randn(2, 5, 9, TINY.plane_channels)
+    direction = F.normalize(torch.randn(2, 9, 3), dim=-1)
+    weights = torch.rand(2, 5, 9) / 5
+    expected = (weights[..., None] * decoder.colour(feature, direction)).sum(1)
+    torch.testing.assert_close(decoder.composed_colour(weights, feature, direction), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_density_does_not_see_the_direction_and_is_never_negative() -> None:
+    torch.manual_seed(0)
+    assert (Decoder(TINY).density(torch.randn(100, TINY.plane_channels) * 10) >= 0).all()
+
+
+def test_a_level_is_the_one_before_enlarged_plus_its_own() -> None:
+    torch.manual_seed(0)
+    generator = StyleGenerator(TINY)
+    style = torch.randn(1, TINY.style)
+    levels = generator(style)
+    assert [tuple(level.shape[-2:]) for level in levels] == [(s, s) for s in TINY.plane_sizes]
+    with torch.no_grad():
+        generator.to_planes[1].still.zero_()
+        generator.to_planes[1].gain.zero_()
+    without = generator(style)[1]
+    torch.testing.assert_close(without, upsample(levels[0].flatten(1, 2)).reshape(without.shape))

@@ -1,0 +1,144 @@
+"""Training learns, resumes exactly and survives a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from offline.clip import Clip
+from offline.tri2plane import checkpoint
+from offline.tri2plane.checkpoint import TrainConfig, load
+from offline.tri2plane.dataset import frames_of_step
+from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
+from offline.tri2plane.presets import PRESETS, Preset
+from offline.tri2plane.train import Budget, train
+from offline.tri2plane.train import slide as slide_batch
+from runtime.contract.axes import portrait_camera
+from runtime.errors import BadInput
+from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    return tiny_clip(tmp_path_factory.mktemp("clip") / "disc")
+
+
+def test_losses_fall_and_a_preview_appears(clip: Clip, tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, clip)
+    train(run, clip, Budget(steps=60))
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len(rows) == run.step == 60
+    first, last = (np.mean([row["sr"] for row in part]) for part in (rows[:8], rows[-8:]))
+    assert last < 0.6 * first
+    assert list((tmp_path / "preview").glob("*.png"))
+
+
+def test_a_resumed_run_ends_with_the_same_weights(clip: Clip, tmp_path: Path) -> None:
+    whole, parts = tiny_run(tmp_path / "whole", clip, autocast=False), tiny_run(tmp_path / "parts", clip, autocast=False)
+    train(whole, clip, Budget(steps=6))
+    parts_budget = Budget(steps=6)
+    for _ in range(3):
+        _one_step(parts, clip, parts_budget)
+    resumed, optimiser = load(tmp_path / "parts")
+    assert resumed.step == 3
+    train(resumed, clip, parts_budget, optimiser)
+    for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    assert torch.equal(whole.latents, resumed.latents)
+
+
+def _one_step(run: checkpoint.Run, clip: Clip, budget: Budget) -> None:
+    """Go on from disk for one step of the same budget, as a run that is killed after each."""
+    from offline.tri2plane.dataset import batches
+    from offline.tri2plane.train import make_optimiser, step
+
+    optimiser = make_optimiser(run)
+    if run.step:
+        loaded, tensors = load(run.folder)
+        run.model.load_state_dict(loaded.model.state_dict())
+        run.averaged.load_state_dict(loaded.averaged.state_dict())
+        run.latents.data.copy_(loaded.latents)
+        checkpoint.restore_optimiser(optimiser, tensors)
+    batch = next(batches(clip, run.config.seed, run.step, run.config.batch))
+    step(run, optimiser, batch, budget.progress(run))
+    run.step += 1
+    checkpoint.save(run, optimiser)
+
+
+def test_a_kill_while_saving_leaves_the_old_checkpoint(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_run(tmp_path, clip)
+    train(run, clip, Budget(steps=2))
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(run, clip, Budget(steps=3))
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+    assert load(tmp_path)[0].step == 2
+
+
+def test_a_checkpoint_that_is_not_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="holds no checkpoint"):
+        load(tmp_path)
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"nonsense" * 10)
+    with pytest.raises(BadInput, match="not a readable checkpoint"):
+        load(tmp_path)
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"'learning_rat'; did you mean 'learning_rate'\?"):
+        TrainConfig.from_dict({"learning_rat": 1e-3})
+    with pytest.raises(BadInput, match="'rays' in Preset must be int"):
+        Preset.from_dict(TINY.as_dict() | {"rays": "many"})
+
+
+def test_presets_go_through_json() -> None:
+    for preset in PRESETS.values():
+        assert Preset.from_dict(json.loads(json.dumps(preset.as_dict()))) == preset
+
+
+def test_every_epoch_sees_every_training_frame_once(clip: Clip) -> None:
+    n = len(clip.train)
+    seen = np.concatenate([frames_of_step(clip, 3, step, 3) for step in range(n)])
+    for epoch in range(3):
+        assert sorted(seen[epoch * n : (epoch + 1) * n]) == list(clip.train)
+
+
+def test_the_picture_slides_with_the_pose(clip: Clip) -> None:
+    from offline.tri2plane.dataset import load_batch
+
+    torch.manual_seed(1)
+    batch = load_batch(clip, np.array([0, 1, 2, 3]))
+    pose, known, moved = slide_batch(batch, 0.2, 1.0)
+    camera = portrait_camera()
+    for i in range(4):
+        shift = (camera.project(pose[i, :, 3].numpy()) - camera.project(batch.pose[i, :, 3].numpy())) * 64
+        dx, dy = np.rint(shift).astype(int)
+        x, y = 32 + dx, 40 + dy  # inside the disc, wherever it went
+        if 0 <= x < 64 and 0 <= y < 64 and known[i, 0, y, x]:
+            torch.testing.assert_close(moved[i, :, y, x], batch.picture[i, :, 40, 32])
+
+
+def test_weights_and_losses_by_hand() -> None:
+    a, b = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])
+    assert weighted_l1(a, b, torch.ones(1, 1, 2, 2)) == 0.5
+    assert weighted_l1(a, b, torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])) == 0.5
+    ramp = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert sharpness_loss(ramp, ramp + 3, torch.ones(1, 1, 4, 4)) == 0  # another level, the same edges
+
+
+def test_the_eyes_and_the_mouth_weigh_most() -> None:
+    camera = portrait_camera()
+    weight = feature_weight(
+        torch.eye(3, 4)[None], torch.from_numpy(camera.intrinsics)[None], torch.from_numpy(camera.extrinsics)[None],
+        128, 4.0,
+    )[0, 0].numpy()  # fmt: skip
+    for point in ([0.315, 0.265, 0.38], [-0.315, 0.265, 0.38], [0, -0.45, 0.5]):
+        u, v = camera.project(np.array(point)) * 128
+        assert weight[int(v), int(u)] > 4.5
+    assert weight[5, 5] < 1.01
