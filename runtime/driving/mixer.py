@@ -2,9 +2,9 @@
 
 The most important stream that is not silent drives the head, idle fills what it does not speak for, and each player
 lays its claims on top. When any of that changes hands, the difference between what would have been shown and what
-should be shown is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance animation
-in Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source that was left
-need not go on.
+should be shown is kept and eased to nothing over `fade` seconds ("inertialisation": D. Bollo, High-performance
+animation in Gears of War, GDC 2018). So a switch in the middle of a fade is a switch like any other, and the source
+that was left need not go on.
 """
 
 from __future__ import annotations

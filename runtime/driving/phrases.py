@@ -127,7 +127,7 @@ EMOTIONS = (
         mouthSmile=0.9, cheekSquint=0.6, eyeSquint=0.25, browOuterUp=0.15,
     ),
     _face(
-        "sad", "unhappy|sorrowful|sorry|sadness|upset|depressed|gloomy|miserable|hurt|heartbroken",
+        "sad", "unhappy|sorrowful|sorry|sadness|upset|depressed|gloomy|miserable|heartbroken",
         mouthFrown=0.95, browInnerUp=1.0, mouthShrugLower=0.4, eyeSquint=0.2, mouthPress=0.2,
     ),
     _face(
@@ -339,7 +339,7 @@ GESTURES = (
     ),
 )  # fmt: skip
 
-WAIT = Expression("wait", (), ("wait", "pause", "hold on", "do nothing"))
+WAIT = Expression("wait", (), ("wait", "pause", "hold on"))
 RELEASE = Expression(
     "relax",
     (),

@@ -189,16 +189,14 @@ class _Reader:
 
     def _complain(self, tokens: Sequence[Token], rest: dict[int, str], context: bool) -> None:
         context = context or any(_meaningful(word, True) for word in rest.values())
-        runs: list[list[int]] = []
-        for i, word in rest.items():
-            if not _meaningful(word, context):
-                continue
-            if runs and runs[-1][-1] == i - 1:
-                runs[-1].append(i)
+        runs: list[tuple[int, int]] = []
+        for i in (i for i, word in rest.items() if _meaningful(word, context)):
+            if runs and all(rest.get(k) in FILLERS for k in range(runs[-1][1], i)):
+                runs[-1] = (runs[-1][0], i + 1)
             else:
-                runs.append([i])
-        for run in runs:
-            phrase = " ".join(tokens[i].raw for i in run)
+                runs.append((i, i + 1))
+        for start, end in runs:
+            phrase = " ".join(token.raw for token in tokens[start:end])
             self.unknown.append(Unknown(phrase, tuple(nearest(phrase))))
 
 

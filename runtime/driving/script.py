@@ -119,13 +119,14 @@ def dump_script(script: Script) -> str:
 
 
 def _dumped(segment: Segment) -> dict[str, object]:
-    event: dict[str, object] = {"at": segment.start}
+    event: dict[str, object] = {"at": float(segment.start)}
     named = {name: float(value) for name, value in segment.targets.items() if name in EXPRESSIONS}
     head = {key: math.degrees(segment.targets[name]) for key, name in _DEGREES.items() if name in segment.targets}
     head |= {key: float(segment.targets[name]) for key, name in _SHIFTS.items() if name in segment.targets}
     event |= {"set": named} if named or not head else {}
     event |= {"head": head} if head else {}
-    event |= {"attack": segment.attack, "hold": segment.hold, "release": segment.release, "ease": segment.ease}
+    times = {"attack": segment.attack, "hold": segment.hold, "release": segment.release}
+    event |= {key: float(seconds) for key, seconds in times.items()} | {"ease": segment.ease}
     return event | ({"groups": sorted(segment.groups)} if segment.groups else {})
 
 

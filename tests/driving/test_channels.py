@@ -15,7 +15,9 @@ from runtime.driving.timeline import Segment, Timeline
 
 def _turned(yaw: float, pitch: float, roll: float) -> DriveState:
     rotation = quaternion_from_rotation(rotation_from_angles(yaw, pitch, roll))
-    return DriveState(coefficients({"jawOpen": 0.5}), rotation=rotation, translation=np.array([0.1, 0, -0.2], np.float32))
+    return DriveState(
+        coefficients({"jawOpen": 0.5}), rotation=rotation, translation=np.array([0.1, 0, -0.2], np.float32)
+    )
 
 
 def test_every_channel_is_in_exactly_one_group() -> None:

@@ -1,4 +1,4 @@
-"""An idle face behaves as people do: measured over ten minutes of it."""
+"""An idle face behaves as people do: measured over five minutes of it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ RATE = 120
 
 
 @cache
-def performance(seed: int = 1, seconds: int = 600) -> tuple[DriveState, ...]:
+def performance(seed: int = 1, seconds: int = 300) -> tuple[DriveState, ...]:
     idle = Idle(seed)
     return tuple(idle.sample(1000.0 + k / RATE) for k in range(seconds * RATE))
 
 
+@cache
 def _lids() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.array([s.expression[INDEX["eyeBlinkLeft"]] for s in performance()])
 
 
+@cache
 def _blinks() -> list[tuple[int, int, int]]:
     """(start, fullest, end) of each blink, in samples."""
     down = _lids() > 0.01
@@ -38,7 +40,7 @@ def test_blinks_every_two_to_six_seconds_with_double_blinks_at_times() -> None:
     pauses = np.diff(starts)
     single, double = pauses[pauses > 1.0], pauses[pauses <= 1.0]
     assert starts[0] < 2.0
-    assert 2.0 - 0.1 <= single.min() and single.max() <= 6.0 + 0.1
+    assert single.min() >= 2.0 - 0.1 and single.max() <= 6.0 + 0.1
     assert 3.0 < single.mean() < 4.5
     assert 0.04 < len(double) / len(pauses) < 0.25
 
@@ -46,8 +48,8 @@ def test_blinks_every_two_to_six_seconds_with_double_blinks_at_times() -> None:
 def test_lids_close_within_150_ms_and_open_more_slowly() -> None:
     closing = np.array([(top - start) / RATE for start, top, _ in _blinks()])
     opening = np.array([(end - top) / RATE for _, top, end in _blinks()])
-    assert 0.08 < closing.min() and closing.max() < 0.2
-    assert 0.16 < opening.min() and opening.max() < 0.35
+    assert closing.min() > 0.08 and closing.max() < 0.2
+    assert opening.min() > 0.16 and opening.max() < 0.35
     assert (opening > closing).mean() > 0.95
     assert min(_lids()[top] for _, top, _ in _blinks()) > 0.9
 

@@ -30,7 +30,9 @@ def test_a_follower_takes_over_as_an_exact_cross_fade() -> None:
 
 
 def test_overlapping_segments_add_up_and_stay_in_range() -> None:
-    timeline = Timeline([Segment({"jawOpen": 0.7}), Segment({"jawOpen": 0.6, "headYaw": 0.2}), Segment({"headYaw": 0.1})])
+    timeline = Timeline(
+        [Segment({"jawOpen": 0.7}), Segment({"jawOpen": 0.6, "headYaw": 0.2}), Segment({"headYaw": 0.1})]
+    )
     held = timeline.sample(1.0)
     assert held.values[JAW] == 1.0
     assert held.values[CHANNEL["headYaw"]] == pytest.approx(0.3)
@@ -54,10 +56,10 @@ def test_an_empty_timeline_says_nothing() -> None:
 
 def test_never_changes_faster_than_it_says() -> None:
     rng = np.random.default_rng(5)
-    segments = [
-        Segment({"jawOpen": rng.uniform(0, 1)}, rng.uniform(0, 3), rng.uniform(0.05, 1), rng.uniform(0, 1), rng.uniform(0.05, 1))
-        for _ in range(6)
-    ]  # fmt: skip
+    segments = []
+    for _ in range(6):
+        height, start, attack, hold, release = rng.uniform([0, 0, 0.05, 0, 0.05], [1, 3, 1, 1, 1])
+        segments.append(Segment({"jawOpen": height}, start, attack, hold, release))
     timeline = Timeline(segments)
     times = np.arange(0, timeline.duration, 1 / 120)
     values = np.array([timeline.sample(float(t)).values for t in times])
