@@ -93,6 +93,18 @@ def test_a_prompt_takes_the_mouth_while_the_head_follows_the_camera() -> None:
     assert _yaw(shown) == pytest.approx(0.3 * math.sin(59 * STEP), abs=1e-4)
 
 
+def test_the_camera_does_not_stop_for_a_prompt_that_begins() -> None:
+    mixer, camera, _, _, prompt = _mixer()
+    for k in range(60):
+        now = k * STEP
+        if k > 30 and k % 6 == 0:
+            prompt.play(Timeline([Segment({"mouthSmileLeft": 0.7})]), now)
+        camera.push(_state(0.0, yaw=0.008 * k), now)
+        shown = mixer.sample(now)
+        if k > 30:
+            assert _yaw(shown) == pytest.approx(0.008 * k, abs=1e-5)
+
+
 def test_idle_fills_what_a_stream_does_not_speak_for() -> None:
     performance = Performance(seed=4)
     lids = []

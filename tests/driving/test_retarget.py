@@ -35,6 +35,7 @@ def test_a_long_smile_does_not_become_the_new_rest() -> None:
     retargeter = Retargeter()
     _run(retargeter, [0.0] * 5 * FPS, "mouthSmileLeft")
     assert _run(retargeter, [0.6] * 60 * FPS, "mouthSmileLeft", 5.0)[-1] > 0.7
+    assert retargeter.neutral[INDEX["mouthSmileLeft"]] < 0.01
 
 
 def test_a_mouth_that_reads_little_still_opens_fully() -> None:
