@@ -27,13 +27,19 @@ LOST = 0.5
 class TrackedFace(Protocol):
     """What a tracker found in one camera frame."""
 
-    state: DriveState
+    @property
+    def state(self) -> DriveState:
+        """With the timestamp of the frame."""
 
 
 class Tracker(Protocol):
     """Finds the driver's face; called from one thread at a time."""
 
     def track(self, rgb: NDArray[np.uint8], timestamp: float) -> TrackedFace | None: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import logging
 import os
 from pathlib import Path
 
-from runtime.config import ServerConfig, load
+from runtime.config import FIELDS, ServerConfig, load
 
-OPTIONS = ("host", "port", "fps", "engine", "max_sessions", "bitrate", "background", "allow_origin", "token", "log_level")
+OPTIONS = tuple(FIELDS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

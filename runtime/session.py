@@ -27,9 +27,13 @@ MAX_PITCH = math.radians(40)
 class Picture(Protocol):
     """What an avatar renders."""
 
-    rgba: NDArray[np.uint8]
-    """[H, W, 4], premultiplied alpha."""
-    seconds: Mapping[str, float]
+    @property
+    def rgba(self) -> NDArray[np.uint8]:
+        """[H, W, 4], premultiplied alpha; valid until the next `render`."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Time by stage."""
 
 
 class AvatarSession(Protocol):
@@ -41,10 +45,21 @@ class AvatarSession(Protocol):
 class Avatar(Protocol):
     """A loaded bundle, shared by all sessions that show it."""
 
-    name: str
-    size: int
-    thumbnail: bytes
-    engine: str
+    @property
+    def name(self) -> str:
+        """As the bundle's manifest says."""
+
+    @property
+    def size(self) -> int:
+        """Width and height of its pictures."""
+
+    @property
+    def thumbnail(self) -> bytes:
+        """A PNG file."""
+
+    @property
+    def engine(self) -> str:
+        """Which engine runs it and why."""
 
     def new_session(self) -> AvatarSession: ...
 
@@ -133,7 +148,7 @@ class Session:
         for stage, seconds in picture.seconds.items():
             self.times.add(stage, seconds)
         self.times.add("render", rendered - sampled)
-        shows_coefficients = mixed.base == "coefficients" and mixed.sequence is not None
-        frame = Frame(picture.rgba, record, mixed.sequence if shows_coefficients else 0)
+        drive_sequence = mixed.sequence if mixed.base == "coefficients" else None
+        frame = Frame(picture.rgba, record, drive_sequence or 0)
         for sink in self._sinks:
             sink.consume(frame)

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from runtime.camera import Tracker
-
-
-class Reusable(Tracker, Protocol):
-    """A tracker that can serve one user after another."""
-
-    def reset(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class TrackerPool:
     """Lends trackers, building them when none is free; keeps at most `keep` of those given back. Thread-safe."""
 
-    def __init__(self, build: Callable[[], Reusable], keep: int = 1) -> None:
+    def __init__(self, build: Callable[[], Tracker], keep: int = 1) -> None:
         self._build = build
         self._keep = keep
-        self._free: list[Reusable] = []
+        self._free: list[Tracker] = []
         self._lock = threading.Lock()
         self._closed = False
 
@@ -31,14 +22,14 @@ class TrackerPool:
         """Builds one ahead of need."""
         self.give_back(self._build())
 
-    def take(self) -> Reusable:
+    def take(self) -> Tracker:
         """A tracker that knows nobody."""
         with self._lock:
             if self._free:
                 return self._free.pop()
         return self._build()
 
-    def give_back(self, tracker: Reusable) -> None:
+    def give_back(self, tracker: Tracker) -> None:
         """Takes a tracker back, or closes it where enough are free."""
         tracker.reset()
         with self._lock:

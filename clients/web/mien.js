@@ -89,6 +89,16 @@ export class Mien extends EventTarget {
     return stream;
   }
 
+  // Shows the camera in a preview, whose capture times make the delay exact.
+  preview(video) {
+    video.srcObject = this.#camera;
+    const onFrame = (now, { captureTime }) => {
+      if (captureTime !== undefined) this.timing.camera.previewed(captureTime);
+      if (video.srcObject) video.requestVideoFrameCallback(onFrame);
+    };
+    video.requestVideoFrameCallback?.(onFrame);
+  }
+
   // Gives the camera back; the avatar eases into idling.
   stopCamera() {
     this.#camera?.getTracks().forEach((track) => track.stop());
@@ -198,9 +208,7 @@ export class Mien extends EventTarget {
     if (typeof RTCRtpScriptTransform === 'undefined') return;
     this.#worker ??= new Worker(`${this.#base}/stamps.js`);
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data: [rtp, captured, passed] }) => {
-      this.timing.capture(rtp, captured ?? passed - performance.timeOrigin);
-    };
+    port1.onmessage = ({ data: [rtp, time] }) => this.timing.camera.passed(rtp, time - performance.timeOrigin);
     sender.transform = new RTCRtpScriptTransform(this.#worker, { port: port2 }, [port2]);
   }
 
@@ -209,7 +217,7 @@ export class Mien extends EventTarget {
     const onFrame = (now, frame) => {
       this.milestones.shown ??= performance.now();
       this.#setState('live');
-      this.timing.display(frame.rtpTimestamp, frame.expectedDisplayTime);
+      this.timing.display(frame.rtpTimestamp, frame.expectedDisplayTime, frame.receiveTime);
       this.#video.requestVideoFrameCallback(onFrame);
     };
     this.#video.requestVideoFrameCallback(onFrame);

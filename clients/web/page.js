@@ -47,7 +47,8 @@ function notice(text = '', tone = '') {
 }
 
 function showCamera(stream) {
-  $('self').srcObject = stream;
+  if (stream) mien.preview($('self'));
+  else $('self').srcObject = null;
   $('self').hidden = !stream;
   $('use-camera').setAttribute('aria-pressed', String(Boolean(stream)));
   $('use-camera').querySelector('span').textContent = stream ? 'Stop my camera' : 'Use my camera';

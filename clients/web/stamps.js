@@ -1,10 +1,9 @@
-// Runs in a worker: notes when each camera frame was captured and under which RTP timestamp it leaves.
+// Runs in a worker: tells under which RTP timestamp each encoded camera frame leaves, and when it was seen.
 onrtctransform = ({ transformer }) => {
   const note = new TransformStream({
     transform(frame, controller) {
-      const { rtpTimestamp, captureTime } = frame.getMetadata();
-      const now = performance.timeOrigin + performance.now();
-      transformer.options.port.postMessage([rtpTimestamp ?? frame.timestamp, captureTime ?? null, now]);
+      const rtp = frame.getMetadata().rtpTimestamp ?? frame.timestamp;
+      transformer.options.port.postMessage([rtp, performance.timeOrigin + performance.now()]);
       controller.enqueue(frame);
     },
   });

@@ -5,6 +5,7 @@
 
 const KEEP = 600;
 const WINDOW = 300;
+const HALF_FRAME = 16; // ms
 export const STAGES = ['track', 'wait', 'render', 'encode', 'send'];
 
 class Recent extends Map {
@@ -15,20 +16,56 @@ class Recent extends Map {
   }
 }
 
+// Relates RTP timestamps of camera frames to the page's clock.
+//
+// Browsers stamp camera frames with their capture time on a clock of unknown origin. The earliest that an encoded frame was
+// ever seen after its stamp gives that origin up to the shortest encoding time; the capture times of the local preview, which
+// fall on the same instants, take that remainder away.
+export class CaptureClock {
+  #base = null; #baseMs = 0; #least = []; #stamps = []; #residuals = [];
+
+  // An encoded camera frame with timestamp `rtp` was seen at `time` (ms of performance.now()).
+  passed(rtp, time) {
+    const ms = this.#unwrap(rtp);
+    this.#stamps.push(ms);
+    if (this.#stamps.length > WINDOW) this.#stamps.shift();
+    this.#least.push(time - ms);
+    if (this.#least.length > WINDOW) this.#least.shift();
+  }
+
+  // The local preview shows a frame captured at `time`.
+  previewed(time) {
+    const origin = Math.min(...this.#least);
+    if (!Number.isFinite(origin)) return;
+    const gaps = this.#stamps.map((ms) => time - (ms + origin));
+    const residual = gaps.reduce((best, gap) => (Math.abs(gap) < Math.abs(best) ? gap : best));
+    if (residual < 2 && residual > -HALF_FRAME) this.#residuals.push(residual);
+    if (this.#residuals.length > 90) this.#residuals.shift();
+  }
+
+  // When the frame stamped `rtp` was captured, ms of performance.now(); undefined before the first frame.
+  capturedAt(rtp) {
+    if (this.#base === null) return undefined;
+    return this.#unwrap(rtp) + Math.min(...this.#least) + (percentile(this.#residuals, 0.5) ?? 0);
+  }
+
+  #unwrap(rtp) {
+    this.#base ??= rtp;
+    const ms = this.#baseMs + ((rtp - this.#base) | 0) / 90;
+    if (ms > this.#baseMs) [this.#base, this.#baseMs] = [rtp, ms];
+    return ms;
+  }
+}
+
 export class Timing {
   constructor() {
-    this.captured = new Recent(); // camera RTP timestamp -> capture time, ms of performance.now()
+    this.camera = new CaptureClock();
     this.histories = new Recent(); // picture's RTP timestamp -> server's record
-    this.waiting = new Recent(); // picture's RTP timestamp -> display time, until its record comes
+    this.waiting = new Recent(); // picture's RTP timestamp -> display and arrival, until its record comes
     this.frames = []; // the last WINDOW displayed frames
     this.shown = [];
     this.source = 'idle';
     this.ondisplay = null; // called with every frame that is fully known
-  }
-
-  // A camera frame was captured at `time` (ms of performance.now()) and leaves under `rtp`.
-  capture(rtp, time) {
-    this.captured.set(rtp, time);
   }
 
   // Server records: [picture rtp, camera rtp or null, source, five times in µs since the camera frame came].
@@ -36,31 +73,33 @@ export class Timing {
     for (const [rtp, camera, source, tracked, sampled, rendered, encoded, sent] of records) {
       const stages = [tracked, sampled - tracked, rendered - sampled, encoded - rendered, sent - encoded];
       const record = { camera, source, stages: stages.map((us) => us / 1000) };
-      const shownAt = this.waiting.get(rtp);
-      if (shownAt === undefined) this.histories.set(rtp, record);
+      const seen = this.waiting.get(rtp);
+      if (seen === undefined) this.histories.set(rtp, record);
       else {
         this.waiting.delete(rtp);
-        this.#complete(rtp, record, shownAt);
+        this.#complete(rtp, record, seen);
       }
     }
   }
 
-  // The picture `rtp` appears at `time` (ms of performance.now()).
-  display(rtp, time) {
+  // The picture `rtp`, complete in the browser at `arrived`, appears at `time` (ms of performance.now()).
+  display(rtp, time, arrived) {
     this.shown.push(time);
     while (this.shown.length && this.shown[0] < time - 2000) this.shown.shift();
     const record = this.histories.get(rtp);
-    if (record === undefined) this.waiting.set(rtp, time);
+    if (record === undefined) this.waiting.set(rtp, { time, arrived });
     else {
       this.histories.delete(rtp);
-      this.#complete(rtp, record, time);
+      this.#complete(rtp, record, { time, arrived });
     }
   }
 
-  #complete(rtp, record, shownAt) {
-    const capturedAt = record.camera === null ? undefined : this.captured.get(record.camera);
-    const delay = capturedAt === undefined ? null : shownAt - capturedAt;
-    const frame = { rtp, shownAt, delay, ...record };
+  #complete(rtp, record, { time, arrived }) {
+    const capturedAt = record.camera === null ? undefined : this.camera.capturedAt(record.camera);
+    const delay = capturedAt === undefined ? null : time - capturedAt;
+    const show = time - arrived;
+    const server = record.stages.reduce((sum, ms) => sum + ms, 0);
+    const frame = { rtp, shownAt: time, delay, show, upload: delay === null ? null : delay - show - server, ...record };
     this.source = record.source;
     this.frames.push(frame);
     if (this.frames.length > WINDOW) this.frames.shift();
@@ -81,12 +120,14 @@ export class Timing {
     return { p50: percentile(recent, 0.5), p95: percentile(recent, 0.95) };
   }
 
-  // Median ms of each stage in the server.
+  // Median ms of each stage: in the server, before it (upload: encoding and network) and after it (show).
   stages() {
     const medians = {};
     STAGES.forEach((name, i) => {
       medians[name] = percentile(this.frames.map((f) => f.stages[i]), 0.5);
     });
+    medians.upload = percentile(this.frames.map((f) => f.upload).filter((ms) => ms !== null), 0.5);
+    medians.show = percentile(this.frames.map((f) => f.show), 0.5);
     return medians;
   }
 }

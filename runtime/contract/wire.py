@@ -1,7 +1,8 @@
 """What travels over the frame websocket: a 32-byte header before each picture, and small JSON messages.
 
-A connection opens with the server's `hello`; then pictures come as binary messages (header, then payload) and everything
-else as JSON text. Latest frame wins: a slow reader gets fewer pictures, never older ones, and `sequence` shows the gap.
+A connection opens with the server's `hello`; then pictures come as binary messages (header, then payload) and
+everything else as JSON text. Latest frame wins: a slow reader gets fewer pictures, never older ones, and `sequence`
+shows the gap.
 
 Header, little-endian::
 
@@ -128,8 +129,8 @@ def drive_state(message: Mapping[str, Any], timestamp: float) -> DriveState:
     """The drive state of a `coefficients` message, stamped with `timestamp` (seconds, session clock).
 
     ``{"type": "coefficients", "values": {"jawOpen": 0.5}, "rotation": [x, y, z, w], "translation": [x, y, z],
-    "detail": [8 numbers]}``; all but `values` may be left out. Values out of range are clipped. Raises WireError, naming
-    the field, where something is unknown, not finite or of the wrong shape.
+    "detail": [8 numbers]}``; all but `values` may be left out. Values out of range are clipped. Raises WireError,
+    naming the field, where something is unknown, not finite or of the wrong shape.
     """
     values = message.get("values")
     if not isinstance(values, dict):
@@ -157,5 +158,6 @@ def hello(name: str, size: int, fps: float, codec: Codec) -> dict[str, Any]:
     """The server's first message: what it will send, and that alpha is premultiplied."""
     return {
         "type": "hello", "version": VERSION, "avatar": name, "width": size, "height": size, "fps": fps,
-        "codec": codec.name, "codecs": [c.name for c in Codec], "alpha": "premultiplied", "clock": "session, microseconds",
+        "codec": codec.name, "codecs": [c.name for c in Codec], "alpha": "premultiplied",
+        "clock": "session, microseconds",
     }  # fmt: skip

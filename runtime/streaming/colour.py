@@ -17,8 +17,8 @@ Bytes = NDArray[np.uint8]
 class Backdrop:
     """Lays premultiplied pictures over one colour while converting them to I420 (BT.601, studio range).
 
-    The conversion is linear, so the colour is added after it, scaled by ``1 - alpha``, on planes that are smaller than the
-    picture: a tenth of the time of compositing in RGB.
+    The conversion is linear, so the colour is added after it, scaled by ``1 - alpha``, on planes that are smaller than
+    the picture: a tenth of the time of compositing in RGB.
     """
 
     def __init__(self, colour: str) -> None:
@@ -33,20 +33,19 @@ class Backdrop:
         self._bgr = [np.round(c * clear).astype(np.uint8) for c in (b, g, r)]
         self._luma = np.round(luma * clear).astype(np.uint8)
         self._chroma = [(np.round(abs(c) * clear).astype(np.uint8), c >= 0) for c in (blue, red)]
+        self._tinted = any(table.any() for table, _ in self._chroma)
 
     def i420(self, rgba: Bytes) -> Bytes:
         """[H, W, 4] premultiplied RGBA with even sides to I420 [H * 3/2, W]."""
         height, width = rgba.shape[:2]
-        planes: Bytes = cv2.cvtColor(rgba, cv2.COLOR_RGBA2YUV_I420)
+        planes = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2YUV_I420), np.uint8)
         alpha = cv2.extractChannel(rgba, 3)
         cv2.add(planes[:height], cv2.LUT(alpha, self._luma), dst=planes[:height])
-        small: Bytes | None = None
+        if not self._tinted:
+            return planes
+        small = cv2.resize(alpha, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         chroma = planes[height:].reshape(2, height // 2, width // 2)
         for plane, (table, positive) in zip(chroma, self._chroma, strict=True):
-            if not table.any():
-                continue
-            if small is None:
-                small = cv2.resize(alpha, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
             mix = cv2.add if positive else cv2.subtract
             mix(plane, cv2.LUT(small, table), dst=plane)
         return planes

@@ -1,18 +1,22 @@
-"""Video encoding for WebRTC: one encoder, low delay, keyframes on demand, never rebuilt for a small change of bitrate."""
+"""Video encoding for WebRTC: low delay, keyframes on demand, never rebuilt for a small change of bitrate."""
 
 from __future__ import annotations
 
 import threading
 import time
 from fractions import Fraction
+from typing import TypeAlias
 
 import av
 import numpy as np
+from av.packet import Packet as AnyPacket
 from av.video.frame import PictureType
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from runtime.clock import CLOCK_RATE
 
+Packet: TypeAlias = "AnyPacket[VideoStream]"
 TIME_BASE = Fraction(1, CLOCK_RATE)
 KEYFRAME_SPACING = 0.25
 """Seconds between keyframes that receivers ask for: many asking at once share one."""
@@ -54,7 +58,7 @@ class VideoEncoder:
         """A receiver's estimate of what the path carries, bits a second."""
         self._aim = max(MIN_BITRATE, min(self.ceiling, bitrate))
 
-    def encode(self, i420: NDArray[np.uint8], pts: int) -> av.Packet | None:
+    def encode(self, i420: NDArray[np.uint8], pts: int) -> Packet | None:
         """One picture [H * 3/2, W] at `pts` (1/90000 s) to one packet; None where the encoder held it back."""
         now = time.monotonic()
         self._follow_estimate(now)

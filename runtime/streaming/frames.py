@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 from aiohttp import WSMsgType, web
 
+from runtime.clock import CLOCK_RATE
 from runtime.contract.wire import (
     MAX_MESSAGE,
     SUBPROTOCOL,
@@ -21,14 +22,13 @@ from runtime.contract.wire import (
     hello,
     parse_json,
 )
-from runtime.clock import CLOCK_RATE
 from runtime.session import Frame
 from runtime.streaming.colour import Backdrop
 from runtime.streaming.live import Live, Stage
 from runtime.streaming.metrics import Totals
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Full, Registry
-from runtime.streaming.whip import NO_ENDPOINT, RETRY_AFTER
+from runtime.streaming.whip import NO_ENDPOINT
 
 JPEG_QUALITY = 90
 HEARTBEAT = 10.0

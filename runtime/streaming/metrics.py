@@ -40,7 +40,8 @@ def exposition(
         lines.append(f"# TYPE {name} {kind}")
         lines.extend(f"{name}{labels} {value:g}" for labels, value in samples)
 
-    family("avatar_sessions", "gauge", "Connections by state.", [('{state="open"}', sessions), ('{state="free"}', free)])
+    states = [('{state="open"}', sessions), ('{state="free"}', free)]
+    family("avatar_sessions", "gauge", "Connections by state.", states)
     family("avatar_session_rejected_total", "counter", "Refused connections.", [('{reason="full"}', rejected)])
     family("avatar_frames_rendered_total", "counter", "Frames rendered.", [("", sums["rendered"])])
     dropped = [('{stage="tick"}', sums["skipped"]), ('{stage="camera"}', sums["cameraDropped"])]

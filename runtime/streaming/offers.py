@@ -33,7 +33,7 @@ class Offer:
 def checked_offer(body: bytes) -> Offer:
     """Reads an offer: one bundled video section, a codec in common, fingerprints and ICE credentials.
 
-    Raises OfferError with status 400 where it is no SDP, 406 where its parts cannot be served, 413 where it is too long.
+    Raises OfferError with status 400 where it is no SDP, 406 where its parts cannot be served, 413 where it is long.
     """
     if len(body) > MAX_SDP:
         raise OfferError(413, f"an offer may have {MAX_SDP} bytes, got {len(body)}")
@@ -45,7 +45,7 @@ def checked_offer(body: bytes) -> Offer:
     if not description.media:
         raise OfferError(400, "the offer has no media sections")
     for media in description.media:
-        if media.ice.usernameFragment is None or media.ice.password is None:
+        if media.ice is None or media.ice.usernameFragment is None or media.ice.password is None:
             raise OfferError(400, "the offer has no ICE credentials")
         if media.dtls is None or not media.dtls.fingerprints:
             raise OfferError(400, "the offer has no DTLS fingerprint")
@@ -66,8 +66,8 @@ def checked_offer(body: bytes) -> Offer:
 def _reachable(sdp: str) -> str:
     """`sdp` without mDNS and TCP candidates.
 
-    A browser hides its address behind a `.local` name; waiting for that name costs seconds, while its first connectivity
-    check tells the address at once. The end-of-candidates mark goes too, since that check is still to come.
+    A browser hides its address behind a `.local` name; waiting for that name costs seconds, while its first
+    connectivity check tells the address at once. The end-of-candidates mark goes too: that check is still to come.
     """
     kept = []
     for line in sdp.splitlines():

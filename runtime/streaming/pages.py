@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -23,7 +24,7 @@ def routes(folder: Path) -> list[web.RouteDef]:
     return [web.get(url, _handler(folder / name, kind)) for url, (name, kind) in FILES.items()]
 
 
-def _handler(path: Path, kind: str):  # type: ignore[no-untyped-def]
+def _handler(path: Path, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     body = path.read_bytes()
     etag = hashlib.sha256(body).hexdigest()[:16]
 

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import av
@@ -57,7 +58,7 @@ class Peer:
         on_camera: Callable[[CameraFrame], None] | None,
         on_message: Handler | None,
     ) -> None:
-        """`fan_out` is what it watches, `on_camera` takes its camera, `on_message` its control messages; each may be None."""
+        """What it watches, who takes its camera and who its control messages; each may be None."""
         self.belongings: AsyncExitStack | None = None
         """What ends together with the connection, `disconnect` first; set once the session stands."""
         self.connected = False
@@ -144,7 +145,7 @@ class Peer:
                 frame = await track.recv()
                 if isinstance(frame, av.VideoFrame) and self._buffer is not None and frame.pts is not None:
                     rtp, received = self._buffer.arrival(frame.pts)
-                    on_camera(CameraFrame(lambda f=frame: camera_rgb(f), rtp, received))
+                    on_camera(CameraFrame(partial(camera_rgb, frame), rtp, received))
         except MediaStreamError:
             return
 

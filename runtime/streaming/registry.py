@@ -22,7 +22,7 @@ class Registry:
         self.admitting = True
         self.opened = 0
         self.rejected = 0
-        self._closers: dict[str, Callable[[], Awaitable[None]] | None] = {}
+        self._closers: dict[str, Callable[[], Awaitable[object]] | None] = {}
 
     def __len__(self) -> int:
         return len(self._closers)
@@ -42,7 +42,7 @@ class Registry:
         self.opened += 1
         return key
 
-    def attach(self, key: str, closer: Callable[[], Awaitable[None]]) -> None:
+    def attach(self, key: str, closer: Callable[[], Awaitable[object]]) -> None:
         """Says how the connection of a place is ended."""
         self._closers[key] = closer
 

@@ -1,8 +1,8 @@
 """What Mien changes inside aiortc, all in one place.
 
-aiortc 1.16 hands encoded packets through, but then ignores keyframe requests and bitrate estimates; and its receiver gives
-a frame to the decoder only when the next one begins, a frame's time late. Both are mended from outside, on one connection's
-objects, by name; `tests/streaming/test_rtc_hooks.py` fails where another release of aiortc has other names.
+aiortc 1.16 hands encoded packets through, but then ignores keyframe requests and bitrate estimates; and its receiver
+gives a frame to the decoder only when the next one begins, a frame's time late. Both are mended from outside, by name,
+on one connection's objects; `tests/streaming/test_rtc_hooks.py` fails where another release of aiortc has other names.
 """
 
 from __future__ import annotations

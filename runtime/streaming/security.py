@@ -1,4 +1,4 @@
-"""Who may ask: Host and Origin checks against pages of other sites, CORS for those allowed, an optional bearer token."""
+"""Who may ask: Host and Origin checks against other sites' pages, CORS for those allowed, an optional bearer token."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from runtime.streaming.problems import problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGE_HEADERS = {
@@ -45,7 +45,7 @@ def guard(host: str, allowed_origins: tuple[str, ...], token: str | None) -> Mid
         origin = request.headers.get("Origin")
         foreign = origin is not None and urlsplit(origin).netloc != request.host
         if foreign and origin not in allowed_origins and "*" not in allowed_origins:
-            return problem(403, "pages of this origin are not allowed; start the server with --allow-origin to allow them")
+            return problem(403, "pages of this origin may not ask; start the server with --allow-origin to let them")
         if request.method != "OPTIONS" and token is not None and _needs_token(request) and not _holds(request, token):
             return problem(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         response = await handler(request)

@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from runtime.history import FrameRecord
 from runtime.session import Frame, Session
 from runtime.streaming.colour import Backdrop
-from runtime.streaming.encode import VideoEncoder
+from runtime.streaming.encode import Packet, VideoEncoder
 
 QUEUE = 8
 """Packets that wait for one viewer at most; a viewer that falls further behind waits for the next keyframe."""
@@ -24,7 +23,7 @@ QUEUE = 8
 class EncodedFrame:
     """One encoded frame with its history."""
 
-    packet: av.Packet
+    packet: Packet
     record: FrameRecord
     encoded: float
     """Seconds of `time.monotonic`."""
@@ -70,7 +69,7 @@ class PacketTrack(MediaStreamTrack):
             self.dropped += 1
             self._needs_keyframe = True
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> Packet:
         """The next packet; called by aiortc once the one before has been sent."""
         if self.readyState != "live":
             raise MediaStreamError

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,7 @@ from runtime.config import ServerConfig
 from runtime.core import Server
 from runtime.driving.performance import Performance
 from runtime.trackers import TrackerPool
+from tests.streaming.caller import Caller
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 
 
@@ -26,6 +27,12 @@ class Running:
     http: aiohttp.ClientSession
     url: str
     avatar: FakeAvatar
+    callers: list[Caller] = field(default_factory=list)
+
+    def caller(self) -> Caller:
+        """A WebRTC client that is closed with the server."""
+        self.callers.append(Caller(self.http, self.url))
+        return self.callers[-1]
 
 
 def free_port() -> int:
@@ -45,7 +52,11 @@ async def serving(avatar: FakeAvatar | None = None, **settings: Any) -> AsyncIte
     await asyncio.wait_for(ready.wait(), 5)
     try:
         async with aiohttp.ClientSession() as http:
-            yield Running(server, http, f"http://127.0.0.1:{config.port}", avatar)
+            running = Running(server, http, f"http://127.0.0.1:{config.port}", avatar)
+            try:
+                yield running
+            finally:
+                await asyncio.gather(*(caller.pc.close() for caller in running.callers))
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)

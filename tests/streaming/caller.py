@@ -1,0 +1,136 @@
+"""A WebRTC client made of aiortc: sends a synthetic camera, receives the avatar."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import json
+from typing import Any
+
+import aiohttp
+import av
+import numpy as np
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+from aiortc.mediastreams import MediaStreamError
+
+SDP = {"Content-Type": "application/sdp"}
+
+
+class Camera(VideoStreamTrack):
+    """Pictures of one brightness at 30 fps."""
+
+    def __init__(self, brightness: int) -> None:
+        super().__init__()
+        self.brightness = brightness
+        self._count = 0
+
+    async def recv(self) -> av.VideoFrame:
+        await asyncio.sleep(1 / 30)
+        picture = np.full((48, 64, 3), self.brightness, np.uint8)
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = self._count * 3000, fractions.Fraction(1, 90_000)
+        self._count += 1
+        return frame
+
+
+class Caller:
+    """One connection, from `call` to `hang_up` or `vanish`."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self.http = http
+        self.url = url
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self.pictures: list[np.ndarray[Any, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.records: list[list[Any]] = []
+        self.session = ""
+        self.status = 0
+        self.answer = ""
+        self._arrived = asyncio.Condition()
+        self._reader: asyncio.Task[None] | None = None
+        self.pc.on("track", self._on_track)
+
+    async def offer(self, camera: MediaStreamTrack | None, direction: str, codec: str | None = None) -> str:
+        transceiver = self.pc.addTransceiver(camera or "video", direction=direction)
+        if codec is not None:
+            known = RTCRtpReceiver.getCapabilities("video").codecs
+            transceiver.setCodecPreferences([c for c in known if c.mimeType == f"video/{codec}"])
+        self.control = self.pc.createDataChannel("control")
+        self.control.on("message", lambda text: self.messages.append(json.loads(text)))
+        frames = self.pc.createDataChannel("frames", ordered=False, maxRetransmits=0)
+        frames.on("message", lambda text: self.records.extend(json.loads(text)))
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        return self.pc.localDescription.sdp
+
+    async def call(
+        self, kind: str = "whip", camera: MediaStreamTrack | None = None, direction: str = "sendrecv",
+        codec: str | None = None, avatar: str = "fake",
+    ) -> Caller:  # fmt: skip
+        sdp = await self.offer(camera, direction, codec)
+        async with self.http.post(f"{self.url}/{avatar}/{kind}", data=sdp, headers=SDP) as response:
+            self.status = response.status
+            self.answer = await response.text()
+            assert response.status == 201, self.answer
+            self.session = self.url + response.headers["Location"]
+        await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+        return self
+
+    async def see(self, count: int, timeout: float = 6.0) -> np.ndarray[Any, Any]:
+        """Waits for `count` more pictures and returns the last."""
+        target = len(self.pictures) + count
+        async with asyncio.timeout(timeout), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.pictures) >= target)
+        return self.pictures[-1]
+
+    async def see_until(self, red_above: int, timeout: float = 6.0) -> None:
+        """Waits until the avatar's jaw is as open as `red_above` (0..255) says."""
+        async with asyncio.timeout(timeout):
+            while (await self.see(1))[64, 24, 0] < red_above:
+                pass
+
+    async def say(self, message: dict[str, Any], timeout: float = 4.0) -> dict[str, Any]:
+        """Sends a control message and returns the next reply."""
+        async with asyncio.timeout(timeout):
+            while self.control.readyState != "open":
+                await asyncio.sleep(0.01)
+            before = len(self.messages)
+            self.control.send(json.dumps(message))
+            while len(self.messages) == before:
+                await asyncio.sleep(0.01)
+        return self.messages[before]
+
+    async def hang_up(self) -> int:
+        """DELETE; the status."""
+        async with self.http.delete(self.session) as response:
+            status = response.status
+        await self.pc.close()
+        return status
+
+    async def vanish(self) -> None:
+        """Goes without a word: the sockets close, nothing is said over them."""
+        for transceiver in self.pc.getTransceivers():
+            ice = transceiver.receiver.transport.transport._connection
+            for protocol in ice._protocols:
+                protocol.transport.close()
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        self._reader = asyncio.ensure_future(self._read(track))
+
+    async def _read(self, track: MediaStreamTrack) -> None:
+        try:
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, av.VideoFrame)
+                async with self._arrived:
+                    self.pictures.append(frame.to_ndarray(format="rgb24"))
+                    self._arrived.notify_all()
+        except MediaStreamError:
+            return

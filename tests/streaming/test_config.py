@@ -1,0 +1,63 @@
+"""Settings: who overrides whom, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runtime.config import DEFAULT_FILE, ServerConfig, load
+from runtime.errors import BadInput
+
+
+def test_the_default_file_holds_the_defaults_and_nothing_else() -> None:
+    assert load({}, {}, DEFAULT_FILE) == ServerConfig()
+    assert set(yaml.safe_load(DEFAULT_FILE.read_text())) == {f.name for f in dataclasses.fields(ServerConfig)}
+
+
+def test_command_line_over_environment_over_file_over_default(tmp_path: Path) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text("port: 9001\nfps: 25\nmax_sessions: 2\n")
+    config = load({"port": "9003", "host": None}, {"MIEN_PORT": "9002", "MIEN_FPS": "24"}, file)
+    assert (config.port, config.fps, config.max_sessions, config.host) == (9003, 24.0, 2, "127.0.0.1")
+
+
+def test_lists_may_be_written_with_commas() -> None:
+    config = load({}, {"MIEN_ALLOW_ORIGIN": "https://a.example, https://b.example"})
+    assert config.allow_origin == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("prot: 8080", "unknown key 'prot'; did you mean 'port'?"),
+        ("port: many", "'port' cannot be 'many'"),
+        ("port: 80.5", "'port' cannot be 80.5"),
+        ("port: 99999", "port must be 1 to 65535"),
+        ("fps: .nan", "'fps' cannot be nan"),
+        ("fps: 500", "fps must be 1 to 120"),
+        ("token: 12", "'token' must be a text"),
+        ("host: no such host", "host must be an address"),
+        ("log_level: loud", "log_level must be one of"),
+        ("- port", "must hold 'key: value' lines"),
+        ("port: [", "is not a YAML file"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(content: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text(content)
+    with pytest.raises(BadInput) as error:
+        load({}, {}, file)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot read the config file"):
+        load({}, {}, tmp_path / "none.yaml")
+
+
+def test_the_token_is_not_shown() -> None:
+    assert ServerConfig(token="secret").shown()["token"] == "***"
