@@ -85,12 +85,12 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     nostril = bump(x, p.y, 0.064, -0.200, 0.024, 0.020) * ramp(p.z, 0.5, 0.56)
     colour = colour * (1.0 - 0.75 * nostril * ramp(h.depth, -0.02, 0.02))
     inner = ramp(h.depth, 0.030, 0.10) * (p.y < 0.0) * (torch.abs(p.x) < 0.4)
-    colour = _blend(colour, (0.13, 0.022, 0.022), inner)
+    colour = _blend(colour, (0.20, 0.040, 0.036), inner)
     colour = colour * (1.0 - 0.75 * ramp(h.depth, 0.16, 0.50) * inner)
     roots = ramp(hairline(s.head_point) + 0.025 * torch.sin(s.hair.strand * 2.3) * torch.sin(s.hair.strand * 0.7), -0.055, 0.03)
     colour = _blend(colour, torch.tensor(identity.hair)[:, None], 0.8 * roots * ramp(s.head_point.y, -0.4, 0.0))
     gloss = 0.20 + 0.14 * bump(x, p.y, 0.0, -0.05, 0.1, 0.25) + 0.45 * _lip_mask(p, identity) * on_head
-    return Paint(colour, gloss, torch.ones_like(p.x))
+    return Paint(colour, gloss * (1.0 - 0.9 * inner), torch.ones_like(p.x))
 
 
 def _lip_mask(p: Points, identity: Identity) -> Tensor:
@@ -98,7 +98,7 @@ def _lip_mask(p: Points, identity: Identity) -> Tensor:
     x, v = torch.abs(p.x), p.y - lip_line(p.x)
     t = (x / 0.250).clamp(max=1.0)
     bow = 0.086 * (1 - t**1.7) * (1.0 - 0.16 * torch.exp(-((x / 0.028) ** 2))) * (0.5 + 0.5 * identity.lip_fullness)
-    base = 0.104 * (1 - t**2.2) * (0.5 + 0.5 * identity.lip_fullness)
+    base = 0.108 * (1 - t**3.4) * (0.5 + 0.5 * identity.lip_fullness)
     return ramp(bow - v, -0.006, 0.010) * ramp(v + base, -0.008, 0.014) * (x < 0.252)
 
 
@@ -193,7 +193,7 @@ def _tongue(s: Surface, rig: Rig, identity: Identity) -> Paint:
     q = s.head_point
     colour = _flat((0.50, 0.155, 0.15), q.x) * (1.0 + 0.05 * waves(q.x * 60, q.y * 60, q.z * 60))
     colour = colour * (1.0 - 0.25 * torch.exp(-((q.x / 0.016) ** 2)))
-    return Paint(colour * (0.35 + 0.65 * ramp(q.z, 0.22, 0.50)), torch.full_like(q.x, 0.4), torch.full_like(q.x, 0.7))
+    return Paint(colour * (0.35 + 0.65 * ramp(q.z, 0.22, 0.50)), 0.3 * ramp(q.z, 0.25, 0.55), torch.full_like(q.x, 0.7))
 
 
 def _hair(s: Surface, rig: Rig, identity: Identity) -> Paint:

@@ -24,12 +24,13 @@ def sharpness_loss(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor
     alone trades for blur.
     """
     total = prediction.new_zeros(())
-    for _ in range(3):
+    for halved in range(3):
+        if halved:
+            prediction, target, weight = (F.avg_pool2d(t, 2) for t in (prediction, target, weight))
         for axis in (2, 3):
             error = (prediction.diff(dim=axis) - target.diff(dim=axis)).abs()
             w = weight.narrow(axis, 1, weight.shape[axis] - 1)
             total = total + (error * w).sum() / (w.sum() * prediction.shape[1]).clamp(min=1)
-        prediction, target, weight = (F.avg_pool2d(t, 2) for t in (prediction, target, weight))
     return total
 
 

@@ -128,8 +128,8 @@ def test_weights_and_losses_by_hand() -> None:
     a, b = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])
     assert weighted_l1(a, b, torch.ones(1, 1, 2, 2)) == 0.5
     assert weighted_l1(a, b, torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])) == 0.5
-    ramp = torch.arange(16.0).reshape(1, 1, 4, 4)
-    assert sharpness_loss(ramp, ramp + 3, torch.ones(1, 1, 4, 4)) == 0  # another level, the same edges
+    ramp = torch.arange(64.0).reshape(1, 1, 8, 8)
+    assert sharpness_loss(ramp, ramp + 3, torch.ones(1, 1, 8, 8)) == 0  # another level, the same edges
 
 
 def test_the_eyes_and_the_mouth_weigh_most() -> None:
