@@ -14,7 +14,8 @@ from pathlib import Path
 from aiohttp import web
 
 from runtime.config import ServerConfig
-from runtime.driving.performance import Performance
+from runtime.demo import DEMO
+from runtime.driving.performance import Performance, live_performance
 from runtime.errors import Unavailable
 from runtime.session import Avatar
 from runtime.streaming.app import WebApp, WebSettings
@@ -25,7 +26,6 @@ from runtime.trackers import TrackerPool
 log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
-DEMO = Path(__file__).parent / "assets" / "demo.mien"
 SHUTDOWN = 2.0
 """Seconds that open requests get to finish once the server is told to stop."""
 
@@ -96,7 +96,7 @@ def build(config: ServerConfig, bundle: Path | None) -> Server:
 
     avatar = BundleAvatar.load(bundle or DEMO, config.engine)
     seeds = itertools.count()
-    return Server(config, avatar, TrackerPool(FaceTracker), lambda: Performance(seed=next(seeds)))
+    return Server(config, avatar, TrackerPool(FaceTracker), lambda: live_performance(next(seeds)))
 
 
 def serve(config: ServerConfig, bundle: Path | None, say: Callable[[str], None]) -> None:

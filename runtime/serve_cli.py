@@ -13,9 +13,14 @@ OPTIONS = tuple(FIELDS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the bundle and the options."""
+    parser.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="avatar to serve (default: the demo)")
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Declares the options; their defaults come from `ServerConfig`."""
     defaults = ServerConfig()
-    parser.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="avatar to serve (default: the demo)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings")
     parser.add_argument("--host", help=f"address to listen on (default: {defaults.host})")
     parser.add_argument("--port", help=f"port to listen on (default: {defaults.port})")

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from runtime.driving.idle import Idle
 from runtime.driving.mixer import FADE, Mixed, Mixer
 from runtime.driving.reach import Reach
+from runtime.driving.retarget import Retargeter
+from runtime.driving.smoothing import Smoother
 from runtime.driving.sources import Player, Stage, Stream
 
 
@@ -29,3 +31,8 @@ class Performance:
     def sample(self, now: float) -> Mixed:
         """The avatar at `now` (seconds on the session's monotonic clock, not going back)."""
         return self.mixer.sample(now)
+
+
+def live_performance(seed: int = 0) -> Performance:
+    """A performance that follows a camera: what is tracked is brought to the avatar's range, then smoothed."""
+    return Performance(seed, camera_stages=(Retargeter(), Smoother()))

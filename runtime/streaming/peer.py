@@ -75,6 +75,7 @@ class Peer:
         self._sender: Any = None
         self._buffer: PromptJitterBuffer | None = None
         self._received = -1
+        self._ending = asyncio.Lock()
 
     async def answer(self, offer: Offer) -> str:
         """The SDP answer, with all candidates. Raises OfferError where aiortc cannot serve the offer."""
@@ -92,10 +93,11 @@ class Peer:
         return pc.localDescription.sdp
 
     async def close(self) -> None:
-        """Ends the session: the connection and all that belongs to it. A second call does nothing."""
-        belongings, self.belongings = self.belongings, None
-        if belongings is not None:
-            await belongings.aclose()
+        """Ends the session: the connection and all that belongs to it. A second call waits for the first."""
+        async with self._ending:
+            belongings, self.belongings = self.belongings, None
+            if belongings is not None:
+                await belongings.aclose()
 
     def end(self) -> None:
         """Ends the session in the background."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from runtime.contract.drive import DETAIL, EXPRESSIONS
 from runtime.contract.head_model import BROW, EYE_CORNERS, LIPS, LOWER_LID, NOSE, OVAL, UPPER_LID, HeadModel
 from runtime.tracking.bounded import Floats, solve_bounded
+from runtime.tracking.slide import Slide
 
 POSE = 6
 COEFFICIENTS = len(EXPRESSIONS) + DETAIL
@@ -75,13 +76,16 @@ def landmark_weights() -> tuple[NDArray[np.intp], Floats]:
 class FaceFit:
     """One person's fit; `neutral` is that person's face without expression."""
 
-    def __init__(self, model: HeadModel) -> None:
+    def __init__(self, model: HeadModel, slide: Slide) -> None:
         self.model = model
+        self.slide = slide
         self._subset, weights = landmark_weights()
         self._root = np.sqrt(weights)[:, None] * [1.0, 1.0, DEPTH_WEIGHT] / NOISE
         self._centre = weights / weights.sum()
         axes = np.concatenate([model.expression, model.detail])[:, self._subset]
         self._axes = axes.astype(np.float64)
+        everything = np.concatenate([model.expression, model.detail])
+        self._all_axes = everything.reshape(len(everything), -1)
         self._identity_axes = model.identity[:, self._subset].astype(np.float64)
         spread = np.repeat([EXPRESSION_SPREAD, DETAIL_SPREAD], [len(EXPRESSIONS), DETAIL])
         self._prior = 1 / spread**2
@@ -153,18 +157,18 @@ class FaceFit:
 
     def in_head_space(self, observation: Observation, solution: Solution) -> Floats:
         """The seen landmarks [478, 3] in head space, dm, each at the depth where the fitted model has it."""
-        fitted = self.neutral + np.tensordot(solution.coefficients, self._all_axes, 1)
-        depth = -solution.place(fitted)[:, 2:]
+        depth = -solution.place(self.shape(solution))[:, 2:]
         seen = np.concatenate([observation.points[:, :2] * depth, -depth], 1)
         return (seen - solution.translation) @ solution.rotation
 
-    @property
-    def _all_axes(self) -> NDArray[np.floating]:
-        return np.concatenate([self.model.expression, self.model.detail])
+    def shape(self, solution: Solution) -> Floats:
+        """The fitted vertices [478, 3] in head space, dm, where the landmarks show them: the slide included."""
+        offset = solution.coefficients.astype(np.float32) @ self._all_axes
+        return self.neutral + offset.reshape(self.neutral.shape) + self.slide.at(solution.rotation)
 
     def _linearised(self, observation: Observation, solution: Solution, axes: Floats) -> tuple[Floats, Floats]:
         """Weighted Jacobian [6 + C, 3 n] of what the camera should see, and the residual [3 n]."""
-        shape = self.neutral[self._subset] + np.tensordot(solution.coefficients, self._axes, 1)
+        shape = self.shape(solution)[self._subset]
         turned = shape @ solution.rotation.T
         placed = turned + solution.translation
         depth = -placed[:, 2]

@@ -8,6 +8,7 @@ from runtime.contract.drive import INDEX
 from runtime.contract.head_model import HeadModel
 from runtime.tracking.eyes import BLINKS, EyeReader
 from runtime.tracking.fit import FaceFit, Observation, Solution
+from runtime.tracking.slide import Slide
 
 FIRST_STEPS, STEPS = 12, 2
 NEAREST, FARTHEST = 1.0, 60.0
@@ -17,8 +18,8 @@ NEAREST, FARTHEST = 1.0, 60.0
 class Person:
     """Follows one face: each fit starts from the last, with the eyes measured directly."""
 
-    def __init__(self, model: HeadModel) -> None:
-        self.face = FaceFit(model)
+    def __init__(self, model: HeadModel, slide: Slide | None = None) -> None:
+        self.face = FaceFit(model, slide or Slide.load())
         self.eyes = EyeReader()
         self._solution: Solution | None = None
 

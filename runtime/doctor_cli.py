@@ -1,0 +1,30 @@
+"""`mien doctor`: what is installed, what works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from runtime.config import ServerConfig
+from runtime.demo import DEMO
+from runtime.doctor import examine, healthy, report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, default=DEMO, help="avatar to try (default: the demo)")
+    parser.add_argument("--host", default=ServerConfig.host)
+    parser.add_argument("--port", type=int, default=ServerConfig.port, help="port that should be free")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """The exit status is 0 where everything that serving needs works, 3 otherwise."""
+    checks = examine(args.bundle, args.host, args.port)
+    if args.json:
+        print(json.dumps(report(checks), indent=1))
+    else:
+        for check in checks:
+            mark = "ok  " if check.ok else ("FAIL" if check.needed else "--  ")
+            print(f"{mark}  {check.name:<24}{check.says}")
+    return 0 if healthy(checks) else 3

@@ -1,0 +1,101 @@
+"""Reading frames of a video file, and writing an MP4 that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import BadInput, Unavailable
+
+Bytes: TypeAlias = NDArray[np.uint8]
+QUARTERS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+class VideoReader:
+    """An open video file. Use it as a context manager; raises BadInput, naming the file, where it is no video."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise BadInput(f"there is no file '{path}'")
+        try:
+            self._container = av.open(str(path))
+        except (av.FFmpegError, ValueError) as error:
+            raise BadInput(f"'{path}' cannot be read as a video ({error})") from None
+        if not self._container.streams.video:
+            self._container.close()
+            raise BadInput(f"'{path}' has no picture track; give a video that shows a face")
+        self.path = path
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        rate = self._stream.average_rate
+        self.fps = float(rate) if rate else 30.0
+        self.frames: int | None = self._stream.frames or None
+        """How many, where the file says."""
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[tuple[float, Bytes]]:
+        """(seconds from the first frame, RGB [H, W, 3] upright) of each frame."""
+        first: float | None = None
+        try:
+            for frame in self._container.decode(self._stream):
+                time = frame.time or 0.0
+                first = time if first is None else first
+                rgb = frame.to_ndarray(format="rgb24")
+                turned = QUARTERS.get(frame.rotation % 360)
+                yield time - first, rgb if turned is None else np.asarray(cv2.rotate(rgb, turned), np.uint8)
+        except av.FFmpegError as error:
+            raise BadInput(f"'{self.path}' is damaged ({error}); nothing after that can be read") from None
+
+
+class Mp4Writer:
+    """H.264 in MP4 at a constant frame rate."""
+
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        rate = Fraction(fps).limit_denominator(1001)
+        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+
+    def write(self, i420: Bytes) -> None:
+        """One picture [H * 3/2, W]."""
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def abandon(self) -> None:
+        self._container.close()
+
+
+@contextmanager
+def mp4(path: Path, width: int, height: int, fps: float) -> Iterator[Mp4Writer]:
+    """Write an MP4; it appears at `path` once the block ends well. Raises Unavailable where it cannot be written."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        writer = Mp4Writer(temporary, width, height, fps)
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
+        writer.finish()
+        os.replace(temporary, path)
+    except OSError as error:  # PyAV's file errors are OSErrors too
+        raise Unavailable(f"'{path}' could not be written ({error.strerror}); nothing was left behind") from error
+    finally:
+        temporary.unlink(missing_ok=True)
