@@ -5,9 +5,9 @@
     drive.npz            expression [N, 52], detail [N, 8], rotation [N, 4] (x, y, z, w), translation [N, 3] (dm),
                          timestamp [N] (s); a tracked clip adds landmarks [N, 478, 3] and identity [K]
 
-Axes and units are those of `runtime.contract.axes`. The first 80 % of the frames are for training, the rest for testing.
-Frames are written one by one under a temporary name and renamed, so that several processes may fill one clip and an
-interrupted writer can go on where it stopped.
+Axes and units are those of `runtime.contract.axes`. The first 80 % of the frames are for training, the rest for
+testing. Frames are written one by one under a temporary name and renamed, so that several processes may fill one clip
+and an interrupted writer can go on where it stopped.
 """
 
 from __future__ import annotations
@@ -216,9 +216,7 @@ def _read_arrays(folder: Path, frames: int) -> dict[str, NDArray[np.float32]]:
     return _checked_arrays(arrays, frames, path)
 
 
-def _checked_arrays(
-    arrays: dict[str, NDArray[np.float32]], frames: int, where: Path
-) -> dict[str, NDArray[np.float32]]:
+def _checked_arrays(arrays: dict[str, NDArray[np.float32]], frames: int, where: Path) -> dict[str, NDArray[np.float32]]:
     for name, shape in _PER_FRAME.items():
         if name not in arrays:
             if name in _OPTIONAL:

@@ -11,8 +11,9 @@ The subject is a signed-distance field, built in this order:
    The eye's and the mouth's openings are cut between two curves each, so closing a lid is moving a curve.
 4. `hair` and `body` add the rest. `scene` joins all parts and says which material is nearest.
 
-`rig` turns the 52 coefficients into the numbers that bend all this, `trace` finds where rays meet it, `paint` colours it,
-`light` lights it in world space, `render` joins them into pictures. `performance` invents motion, `dataset` writes clips.
+`rig` turns the 52 coefficients into the numbers that bend all this, `trace` finds where rays meet it, `paint` colours
+it, `light` lights it in world space, `render` joins them into pictures. `performance` invents motion, `dataset` writes
+clips.
 """
 
 from offline.studio.identity import DEMO, Identity

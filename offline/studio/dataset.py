@@ -24,7 +24,12 @@ COMPILE_FROM = 60
 
 
 def write_clip(
-    folder: str | os.PathLike[str], identity: Identity, states: Sequence[DriveState], fps: float, size: int, workers: int = 2
+    folder: str | os.PathLike[str],
+    identity: Identity,
+    states: Sequence[DriveState],
+    fps: float,
+    size: int,
+    workers: int = 2,
 ) -> Clip:
     """Render `states` into a clip folder; frames that are there already are kept, so a stopped run goes on."""
     info = ClipInfo(size, fps, len(states), "studio", identity.name, CONSENT, portrait_camera())
@@ -72,4 +77,3 @@ def _render_share(share: _Share, queue: multiprocessing.Queue[int]) -> None:
         picture = render(identity, clip.state(index), clip.info.camera, size, compiled=len(indices) >= COMPILE_FROM)
         clip.write_frame(index, picture.rgba())
         queue.put(index)
-

@@ -71,7 +71,7 @@ def head(q: Points, rig: Rig, identity: Identity, skull: Skull) -> Head:
     caruncle = length(mirrored.x - 0.190, q.y - 0.256, q.z - 0.335) - 0.026
     skin = smin(skin, caruncle, 0.012)
     skin = _open_mouth(skin, q, mouth)
-    teeth, tongue = _teeth(q, rig, mouth), _tongue(q, rig, mouth)
+    teeth, tongue = _teeth(q, rig), _tongue(q, rig)
     return Head(skin, ball, teeth, tongue, p, mouth, lids, -closed)
 
 
@@ -128,7 +128,7 @@ def _arch(q: Points, depth: float, width: float) -> Tensor:
     return torch.abs((k - 1.0) * 0.5 * (depth + width) * 0.8) - 0.022
 
 
-def _teeth(q: Points, rig: Rig, mouth: Mouth) -> Tensor:
+def _teeth(q: Points, rig: Rig) -> Tensor:
     """Both rows; the lower one goes with the jaw. They stay behind the lips."""
     row = torch.sin(torch.atan2(q.x, q.z - 0.10) * 27.0)
     bite = 0.010 * torch.cos(torch.atan2(q.x, q.z - 0.10) * 13.5).abs()
@@ -139,7 +139,7 @@ def _teeth(q: Points, rig: Rig, mouth: Mouth) -> Tensor:
     return torch.minimum(upper, lower) + 0.002 * row * row
 
 
-def _tongue(q: Points, rig: Rig, mouth: Mouth) -> Tensor:
+def _tongue(q: Points, rig: Rig) -> Tensor:
     """An ellipsoid that lies behind the lower teeth and slides over them and out."""
     out = rig.tongue
     y = q.y + 0.535 - 0.72 * rig.jaw_y - 0.045 * out + 0.30 * out * torch.relu(q.z - 0.50)

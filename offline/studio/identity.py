@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class Identity:
             "eye_tilt": 0.012, "brow_height": 0.012, "brow_thickness": 0.18, "neck_width": 0.06,
             "shoulder_width": 0.05, "hair_volume": 0.15,
         }  # fmt: skip
-        defaults = {f.name: f.default for f in fields(cls)}
-        shape = {k: float(defaults[k]) + s * float(np.clip(rng.normal(), -2, 2)) for k, s in spread.items()}
+        plain = cls()
+        shape = {k: getattr(plain, k) + s * float(np.clip(rng.normal(), -2, 2)) for k, s in spread.items()}
         tone = float(rng.uniform())
         skin = _mixed(_SKIN, tone)
         return cls(

@@ -13,7 +13,8 @@ from offline.studio.hair import hairline
 from offline.studio.head import EYE, EYE_RADIUS, Head
 from offline.studio.identity import Colour, Identity
 from offline.studio.rig import Rig
-from offline.studio.scene import CLOTH, EYE as EYE_MATERIAL, HAIR, SKIN, TEETH, TONGUE, Surface
+from offline.studio.scene import CLOTH, HAIR, SKIN, TEETH, TONGUE, Surface
+from offline.studio.scene import EYE as EYE_MATERIAL
 from offline.studio.warp import lip_line
 
 IRIS = 0.44
@@ -77,7 +78,8 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     colour = _blend(colour, blushed, (flush * 0.8).clamp(max=1.0) * on_head)
     under_eye = bump(x, p.y, 0.30, 0.15, 0.12, 0.035)
     socket = bump(x, p.y, 0.27, 0.33, 0.15, 0.045)
-    colour = _blend(colour, skin * torch.tensor([0.80, 0.68, 0.66])[:, None], (0.30 * under_eye + 0.45 * socket) * on_head)
+    shadowed = skin * torch.tensor([0.80, 0.68, 0.66])[:, None]
+    colour = _blend(colour, shadowed, (0.30 * under_eye + 0.45 * socket) * on_head)
     colour = colour * mottle
     colour = _lips(colour, p, identity, on_head)
     colour = _brow(colour, p, identity, on_head)
@@ -87,7 +89,8 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     inner = ramp(h.depth, 0.030, 0.10) * (p.y < 0.0) * (torch.abs(p.x) < 0.4)
     colour = _blend(colour, (0.20, 0.040, 0.036), inner)
     colour = colour * (1.0 - 0.75 * ramp(h.depth, 0.16, 0.50) * inner)
-    roots = ramp(hairline(s.head_point) + 0.025 * torch.sin(s.hair.strand * 2.3) * torch.sin(s.hair.strand * 0.7), -0.055, 0.03)
+    ragged = 0.025 * torch.sin(s.hair.strand * 2.3) * torch.sin(s.hair.strand * 0.7)
+    roots = ramp(hairline(s.head_point) + ragged, -0.055, 0.03)
     colour = _blend(colour, torch.tensor(identity.hair)[:, None], 0.8 * roots * ramp(s.head_point.y, -0.4, 0.0))
     gloss = 0.20 + 0.14 * bump(x, p.y, 0.0, -0.05, 0.1, 0.25) + 0.45 * _lip_mask(p, identity) * on_head
     return Paint(colour, gloss * (1.0 - 0.9 * inner), torch.ones_like(p.x))
@@ -168,9 +171,8 @@ def _eye(s: Surface, rig: Rig, identity: Identity) -> Paint:
     colour = _blend(colour, (0.006, 0.005, 0.005), ramp(r, 0.44, 0.37) * (w > 0))
     shade = ramp(lids.upper - q.y, 0.055, 0.0)
     colour = colour * (1.0 - 0.55 * shade) * (1.0 - 0.25 * edge)
-    glint = bump(u / IRIS, v / IRIS, -0.30, 0.36, 0.10, 0.12) + 0.25 * bump(u / IRIS, v / IRIS, 0.35, -0.32, 0.08, 0.08)
-    # Highlights are the lights' reflections: they stay with the picture's lights, near the middle of the visible ball.
-    glint = glint * 0.0 + bump(n[0], n[1], -0.14, 0.20, 0.045, 0.055) + 0.2 * bump(n[0], n[1], 0.17, -0.10, 0.03, 0.03)
+    # Highlights are the lights' reflections: they stay near the middle of the visible ball wherever it looks.
+    glint = bump(n[0], n[1], -0.14, 0.20, 0.070, 0.080) + 0.2 * bump(n[0], n[1], 0.17, -0.10, 0.045, 0.045)
     colour = _blend(colour, (1.6, 1.6, 1.6), (0.95 * glint).clamp(max=1.0) * (n[2] > 0))
     return Paint(colour, torch.full_like(q.x, 0.25), torch.full_like(q.x, 0.3))
 

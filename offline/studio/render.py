@@ -108,7 +108,8 @@ def _sample(scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, size
     colour, normal = torch.zeros_like(directions), torch.zeros_like(directions)
     if found.numel():
         rays = directions[:, found]
-        surface = [_surface_chunk(scene, origin, r, t, size) for r, t in zip(rays.split(CHUNK, 1), hits.depth[found].split(CHUNK), strict=True)]
+        chunks = zip(rays.split(CHUNK, 1), hits.depth[found].split(CHUNK), strict=True)
+        surface = [_surface_chunk(scene, origin, *chunk, size) for chunk in chunks]
         colour[:, found], normal[:, found] = (torch.cat(column, 1) for column in zip(*surface, strict=True))
     return _Samples(colour, hits.hit, torch.where(hits.hit, hits.depth, 0.0), normal)
 
@@ -131,7 +132,14 @@ def _just_before(depth: Tensor, near: Tensor) -> Tensor:
 
 
 def _antialiased(
-    scene: Scene, origin: Tensor, directions: Tensor, near: Tensor, colour: Tensor, hit: Tensor, depth: Tensor, size: int
+    scene: Scene,
+    origin: Tensor,
+    directions: Tensor,
+    near: Tensor,
+    colour: Tensor,
+    hit: Tensor,
+    depth: Tensor,
+    size: int,
 ) -> tuple[Tensor, Tensor]:
     """Colour (premultiplied) and alpha with the pixels at edges replaced by averages over four rays."""
     picture = torch.cat([colour, hit[None], depth[None] * 0.7]).reshape(1, 5, size, size)

@@ -1,7 +1,7 @@
 """Sphere tracing: where rays first meet a distance field.
 
-Rays are unit along the camera's +z, so a ray's parameter is depth; steps are divided by the ray's length. Only rays still
-under way are evaluated.
+Rays are unit along the camera's +z, so a ray's parameter is depth; steps are divided by the ray's length. Only rays
+still under way are evaluated.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from offline.studio.fields import Points
 Distance = Callable[[Points], Tensor]
 CHUNK = 16384
 """Points evaluated at once: few enough for the arrays to stay in the processor's cache."""
-NEWTON_BELOW = 0.15
-"""Distance (dm) from which on the slope along the ray is trusted, and how many cautious steps it may replace."""
-LONGEST = 3.0
 CAUTION = 0.85
 """Share of the distance that a step goes; the field is bent by warps and is not exactly a distance."""
+NEWTON_BELOW = 0.15
+"""Distance (dm) below which the slope measured along the ray is trusted."""
+LONGEST = 3.0
+"""How many cautious steps a trusted one may replace."""
 
 
 class Hits(NamedTuple):
@@ -49,12 +50,14 @@ def trace(
     cautious = CAUTION * torch.rsqrt((directions * directions).sum(0))
     last, step = torch.full((n,), torch.inf), torch.ones(n)
     for _ in range(steps):
-        d = torch.cat([distance(along(origin, r, s)) for r, s in zip(rays.split(CHUNK, 1), t.split(CHUNK), strict=True)])
+        chunks = zip(rays.split(CHUNK, 1), t.split(CHUNK), strict=True)
+        d = torch.cat([distance(along(origin, *chunk)) for chunk in chunks])
         approach[active] = torch.minimum(approach[active], d / t)
         # The distance's measured slope along the ray allows a longer step (Newton's) where the surface is slanted.
-        slope = (last - d) / step
-        newton = torch.where((slope > 0.05) & (d < NEWTON_BELOW), d / slope, d * cautious)
-        step = torch.where(d > 0, torch.maximum(d * cautious, torch.minimum(newton, LONGEST * d * cautious)), d * cautious)
+        slope, safe = (last - d) / step, d * cautious
+        newton = torch.minimum(d / slope.clamp(min=0.05), LONGEST * safe)
+        trusted = (slope > 0.05) & (d > 0) & (d < NEWTON_BELOW)
+        step = torch.where(trusted, torch.maximum(newton, safe), safe)
         arrived = torch.abs(d) < tolerance  # a step that went too far is taken back
         t, last = t + step, d
         depth[active], hit[active] = t, arrived
