@@ -27,12 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subject.add_argument("--seed", type=int, metavar="N", help="the subject with this seed")
     parser.add_argument("--frames", type=int, default=1600, metavar="N", help="length (default %(default)s)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second (default %(default)g)")
-    parser.add_argument(
-        "--size", type=int, default=512, metavar="PIXELS", help="width, height (default %(default)s)"
-    )
-    parser.add_argument(
-        "--take", type=int, default=7, metavar="N", help="seed of the motion (default %(default)s)"
-    )
+    parser.add_argument("--size", type=int, default=512, metavar="PIXELS", help="width, height (default %(default)s)")
+    parser.add_argument("--take", type=int, default=7, metavar="N", help="seed of the motion (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default %(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a clip folder, or a .mp4 file")
 

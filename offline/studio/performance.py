@@ -120,9 +120,9 @@ def _gestures(times: Track, rng: np.random.Generator) -> Track:
             singles = [s | ({"jawOpen": 0.5} if "mouthClose" in s else {}) for s in singles]
             deck = [*singles, *EMOTIONS, *EMOTIONS, *(_random_mixture(rng) for _ in range(30))]
             rng.shuffle(deck)  # type: ignore[arg-type]
-        rise, hold = rng.uniform(0.14, 0.35), rng.uniform(0.05, 0.5)
-        _add(total, _pulse(times, start, rise, hold), deck.pop(), rng.uniform(0.55, 1.0))
-        start += (2 * rise + hold) * rng.uniform(0.45, 0.95)
+        rise, hold = rng.uniform(0.14, 0.30), rng.uniform(0.05, 0.35)
+        _add(total, _pulse(times, start, rise, hold), deck.pop(), rng.uniform(0.65, 1.0))
+        start += (2 * rise + hold) * rng.uniform(0.35, 0.75)
     return total
 
 
@@ -153,8 +153,8 @@ def _blinks(times: Track, rng: np.random.Generator) -> Track:
     while start < times[-1]:
         kind = rng.uniform()
         rise, hold = (rng.uniform(0.07, 0.11), 0.03) if kind < 0.6 else (rng.uniform(0.12, 0.3), rng.uniform(0.1, 0.6))
-        sides = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)][0 if kind < 0.75 else int(rng.integers(1, 3))]
-        depth = 1.0 if kind < 0.85 else rng.uniform(0.3, 0.9)
+        sides = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)][0 if kind < 0.7 else int(rng.integers(1, 3))]
+        depth = 1.0 if rng.uniform() < 0.8 else rng.uniform(0.3, 0.9)
         total = np.maximum(total, _pulse(times, start, rise, hold)[:, None] * np.array(sides) * depth)
         start += 2 * rise + hold + rng.exponential(0.9) + 0.25
     return total
