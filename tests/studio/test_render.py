@@ -37,6 +37,7 @@ def test_depth_lies_on_the_distance_fields_zero(state: State) -> None:
     picture = render(DEMO, moment, camera, 64, antialias=False)
     origin, directions = camera.rays(64)
     hit = picture.depth > 0
+    np.testing.assert_array_equal(picture.alpha, hit)
     world = torch.from_numpy(origin + directions[hit] * picture.depth[hit][:, None])
     distance = build_scene(DEMO, moment).distance(Points(*world.T.contiguous())).abs()
     assert distance.quantile(0.99) < 0.02
