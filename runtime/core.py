@@ -17,6 +17,7 @@ from runtime.config import ServerConfig
 from runtime.demo import DEMO
 from runtime.driving.performance import Performance, live_performance
 from runtime.errors import Unavailable
+from runtime.memory import settle
 from runtime.session import Avatar
 from runtime.streaming.app import WebApp, WebSettings
 from runtime.streaming.colour import Backdrop
@@ -67,6 +68,7 @@ class Server:
 
     def _warm_up(self) -> None:
         self.trackers.warm()
+        settle()
         self._warm.set()
 
 

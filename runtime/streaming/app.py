@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from runtime.memory import Tidier
 from runtime.streaming import pages
 from runtime.streaming.frames import FrameSockets
 from runtime.streaming.live import Live, Stage
@@ -37,7 +38,7 @@ class WebApp:
     """All handlers over one registry; `application` is what aiohttp runs."""
 
     def __init__(self, stages: dict[str, Stage], settings: WebSettings, ready: Callable[[], bool]) -> None:
-        self.registry = Registry(settings.max_sessions)
+        self.registry = Registry(settings.max_sessions, Tidier().soon)
         self.totals = Totals()
         self.signalling = Signalling(stages, self.registry, self.totals)
         self.sockets = FrameSockets(stages, self.registry, self.totals)

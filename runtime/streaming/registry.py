@@ -17,8 +17,9 @@ class Registry:
     A place is taken before anything is built, so that requests at the same moment cannot pass the limit together.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_leave: Callable[[], None] = lambda: None) -> None:
         self.limit = limit
+        self._on_leave = on_leave
         self.admitting = True
         self.opened = 0
         self.rejected = 0
@@ -48,7 +49,9 @@ class Registry:
 
     def leave(self, key: str) -> None:
         """Gives a place back; a second time does nothing."""
-        self._closers.pop(key, None)
+        if key in self._closers:
+            del self._closers[key]
+            self._on_leave()
 
     def knows(self, key: str) -> bool:
         """Whether the id belongs to a connection."""

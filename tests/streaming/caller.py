@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fractions
 import json
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,13 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 SDP = {"Content-Type": "application/sdp"}
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Waits until the condition holds; TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
 
 
 class Camera(VideoStreamTrack):
@@ -61,8 +69,9 @@ class Caller:
     async def offer(self, camera: MediaStreamTrack | None, direction: str, codec: str | None = None) -> str:
         transceiver = self.pc.addTransceiver(camera or "video", direction=direction)
         if codec is not None:
-            known = RTCRtpReceiver.getCapabilities("video").codecs
-            transceiver.setCodecPreferences([c for c in known if c.mimeType == f"video/{codec}"])
+            known = RTCRtpReceiver.getCapabilities("video")
+            assert known is not None
+            transceiver.setCodecPreferences([c for c in known.codecs if c.mimeType == f"video/{codec}"])
         self.control = self.pc.createDataChannel("control")
         self.control.on("message", lambda text: self.messages.append(json.loads(text)))
         frames = self.pc.createDataChannel("frames", ordered=False, maxRetransmits=0)
@@ -83,28 +92,25 @@ class Caller:
         await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
         return self
 
-    async def see(self, count: int, timeout: float = 6.0) -> np.ndarray[Any, Any]:
+    async def see(self, count: int, seconds: float = 6.0) -> np.ndarray[Any, Any]:
         """Waits for `count` more pictures and returns the last."""
         target = len(self.pictures) + count
-        async with asyncio.timeout(timeout), self._arrived:
+        async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.pictures) >= target)
         return self.pictures[-1]
 
-    async def see_until(self, red_above: int, timeout: float = 6.0) -> None:
+    async def see_until(self, red_above: int, seconds: float = 6.0) -> None:
         """Waits until the avatar's jaw is as open as `red_above` (0..255) says."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             while (await self.see(1))[64, 24, 0] < red_above:
                 pass
 
-    async def say(self, message: dict[str, Any], timeout: float = 4.0) -> dict[str, Any]:
+    async def say(self, message: dict[str, Any], seconds: float = 4.0) -> dict[str, Any]:
         """Sends a control message and returns the next reply."""
-        async with asyncio.timeout(timeout):
-            while self.control.readyState != "open":
-                await asyncio.sleep(0.01)
-            before = len(self.messages)
-            self.control.send(json.dumps(message))
-            while len(self.messages) == before:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.control.readyState == "open", seconds)
+        before = len(self.messages)
+        self.control.send(json.dumps(message))
+        await until(lambda: len(self.messages) > before, seconds)
         return self.messages[before]
 
     async def hang_up(self) -> int:
@@ -115,11 +121,16 @@ class Caller:
         return status
 
     async def vanish(self) -> None:
-        """Goes without a word: the sockets close, nothing is said over them."""
+        """Goes without a word: from now on nothing leaves its sockets."""
+
+        async def say_nothing(data: bytes, addr: tuple[str, int]) -> None:
+            return
+
         for transceiver in self.pc.getTransceivers():
-            ice = transceiver.receiver.transport.transport._connection
-            for protocol in ice._protocols:
-                protocol.transport.close()
+            for protocol in transceiver.receiver.transport.transport._connection._protocols:
+                protocol.send_data = say_nothing  # type: ignore[method-assign]
+                protocol.send_stun = lambda message, addr: None  # type: ignore[method-assign]
+        await self.pc.close()
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._reader = asyncio.ensure_future(self._read(track))

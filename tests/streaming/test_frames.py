@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.contract.wire import MAX_MESSAGE, Codec, Flag, Header, unpack
+from tests.streaming.caller import until
 from tests.streaming.fakes import FakeAvatar
 from tests.streaming.serving import serving
 
@@ -92,6 +93,7 @@ def test_a_client_that_does_not_read_costs_no_memory() -> None:
             await asyncio.sleep(1.5)
             client = next(iter(running.server.app.sockets.open))
             transport = client._socket._req.transport  # type: ignore[union-attr]
+            assert transport is not None
             assert transport.get_write_buffer_size() < 4 * 65536 + 70000
             assert client.dropped > 30
             writer.close()
@@ -137,9 +139,7 @@ def test_messages_that_are_too_long_or_binary_end_the_connection(message: str | 
                 while (received := await socket.receive()).type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     pass
             assert received.type is aiohttp.WSMsgType.CLOSE and received.data == code
-            async with asyncio.timeout(3):
-                while len(running.server.app.registry):
-                    await asyncio.sleep(0.01)
+            await until(lambda: not len(running.server.app.registry))
 
     asyncio.run(scene())
 

@@ -11,7 +11,7 @@ from runtime.core import PAGE, listening
 from runtime.errors import Unavailable
 from runtime.streaming.offers import MAX_SDP
 from runtime.streaming.pages import FILES
-from tests.streaming.caller import SDP, Camera
+from tests.streaming.caller import SDP, Camera, until
 from tests.streaming.serving import free_port, serving
 
 
@@ -185,9 +185,8 @@ def test_the_page_and_its_parts_are_served_and_ask_nobody_else() -> None:
 def test_readiness_is_real() -> None:
     async def scene() -> None:
         async with serving() as running:
-            async with asyncio.timeout(3):
-                while (await running.http.get(f"{running.url}/readyz")).status != 200:
-                    await asyncio.sleep(0.01)
+            await until(running.server._warm.is_set)
+            assert (await running.http.get(f"{running.url}/readyz")).status == 200
             running.server.app.registry.admitting = False
             assert (await running.http.get(f"{running.url}/readyz")).status == 503
 

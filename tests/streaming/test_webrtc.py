@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from tests.streaming.caller import Camera
+from tests.streaming.caller import Camera, until
 from tests.streaming.serving import serving
 
 
@@ -19,9 +21,8 @@ def test_the_avatar_follows_the_camera_and_falls_back_to_idle() -> None:
             await caller.call(camera=camera)
             await caller.see_until(red_above=150)
             camera.brightness = 0  # no face in a black picture
+            await until(lambda: {"type": "face", "present": False} in caller.messages)
             async with asyncio.timeout(4):
-                while {"type": "face", "present": False} not in caller.messages:
-                    await asyncio.sleep(0.02)
                 while (await caller.see(1))[64, 24, 0] > 60:
                     pass
             assert await caller.hang_up() == 200
@@ -40,7 +41,7 @@ def test_every_frame_brings_its_history() -> None:
             for rtp, camera_rtp, _, *times in shown:
                 assert 0 <= rtp < 2**32 and 0 <= camera_rtp < 2**32
                 assert times == sorted(times), "tracked, sampled, rendered, encoded, sent"
-            steps = {(b[0] - a[0]) % 2**32 for a, b in zip(shown, shown[1:], strict=False)}
+            steps = {(b[0] - a[0]) % 2**32 for a, b in pairwise(shown)}
             assert all(step % 3000 < 400 or step % 3000 > 2600 for step in steps), "regular timestamps"
             await caller.hang_up()
 
@@ -69,14 +70,15 @@ def test_control_messages_are_answered() -> None:
             await caller.see_until(red_above=80)
             reply = await caller.say({"type": "prompt", "text": "smlie at mee"})
             assert reply["type"] == "prompt"
-            for message, says in [
+            problems: list[tuple[dict[str, Any], str]] = [
                 ({"type": "dance"}, "unknown message type"),
                 ({"type": "prompt", "text": " "}, "'text' must be"),
                 ({"type": "script", "text": "version: 9"}, "version"),
                 ({"type": "view", "yaw": "left"}, "'yaw' must be"),
                 ({"type": "coefficients", "values": {"jaw": 1}}, "unknown coefficient"),
                 ({"neither": 1}, "needs a 'type'"),
-            ]:
+            ]
+            for message, says in problems:
                 reply = await caller.say(message)
                 assert reply["type"] == "problem" and says in reply["detail"]
             await caller.see(2)
@@ -112,7 +114,7 @@ def test_viewers_share_one_encoder_and_a_late_one_starts_with_a_keyframe() -> No
             first = await running.caller().call("whep", direction="recvonly")
             await first.see(5)
             late = await running.caller().call("whep", direction="recvonly")
-            await late.see(2, timeout=2.0)
+            await late.see(2, seconds=2.0)
             live = running.server.app.signalling.shared["fake"].live
             assert live is not None and len(live.fan_out._encoders) == 1
             assert live.fan_out.keyframes >= 2
@@ -132,7 +134,7 @@ def test_a_lost_picture_is_asked_for_and_comes() -> None:
             before = live.fan_out.keyframes
             receiver = caller.pc.getReceivers()[0]
             await asyncio.sleep(0.3)
-            await receiver._send_rtcp_pli(next(iter(receiver._RTCRtpReceiver__remote_streams)))
+            await receiver._send_rtcp_pli(receiver.getSynchronizationSources()[0].source)
             await caller.see(8)
             assert live.fan_out.keyframes == before + 1
             await caller.hang_up()
@@ -147,9 +149,7 @@ def test_a_failing_avatar_ends_its_session_only() -> None:
             caller = await running.caller().call()
             await caller.see(3)
             running.avatar.fails = True
-            async with asyncio.timeout(5):
-                while len(running.server.app.registry):
-                    await asyncio.sleep(0.05)
+            await until(lambda: not len(running.server.app.registry))
             running.avatar.fails = False
             again = await running.caller().call()
             await again.see(3)

@@ -87,8 +87,8 @@ class Connection:
     ) -> int:
         """Sends expression coefficients by their ARKit names, 0..1; returns the number of this message.
 
-        `rotation` is a quaternion (x, y, z, w) from head to world, `translation` is in decimetres, `detail` has 8 numbers.
-        The avatar goes back to idling half a second after the last message.
+        `rotation` is a quaternion (x, y, z, w) from head to world, `translation` is in decimetres, `detail` has 8
+        numbers. The avatar goes back to idling half a second after the last message.
         """
         rest = {"rotation": rotation, "translation": translation, "detail": detail}
         message = {key: list(value) for key, value in rest.items() if value is not None}

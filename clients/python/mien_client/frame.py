@@ -34,11 +34,11 @@ class Frame:
     payload: bytes
 
     def array(self) -> NDArray[np.uint8]:
-        """The pixels of an RGBA8 picture, [height, width, 4]. Raises ValueError for a JPEG: decode `payload` instead."""
+        """The pixels of an RGBA8 picture, [height, width, 4]. Raises ValueError for a JPEG."""
         import numpy as np
 
         if self.codec != "RGBA8":
-            raise ValueError(f"a {self.codec} picture has no plain pixels; connect with codec='RGBA8' or decode its payload")
+            raise ValueError(f"a {self.codec} picture has no plain pixels; connect with codec='RGBA8' or decode it")
         return np.frombuffer(self.payload, np.uint8).reshape(self.height, self.width, 4)
 
 

@@ -1,0 +1,25 @@
+"""The server with fake parts as a process of its own: `python -m tests.streaming.stub_server PORT`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from runtime.config import ServerConfig
+from runtime.core import Server
+from runtime.driving.performance import Performance
+from runtime.trackers import TrackerPool
+from tests.streaming.fakes import FakeAvatar, FakeTracker
+
+
+async def main(port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Server(ServerConfig(port=port, max_sessions=8), FakeAvatar(), TrackerPool(FakeTracker), Performance)
+    await server.run(stop, lambda address: print(address, flush=True))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
