@@ -1,26 +1,26 @@
 """The three graphs of a bundle, as torch modules ready to be traced.
 
-Each holds the modules of a trained `Tri2Plane` and differs from them only in layout: planes are handed on channel-last
-and fetched by row gathers, because that is what CPU engines run best.
+Each computes what the modules of a trained `Tri2Plane` compute, in the order and layout that CPU engines run best; the
+parity check of `mien bake` compares the two on every export.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 
 import onnx
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.fast_rendering import HALF, FastRenderer
 from export.onnx_export import scope
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
-from offline.tri2plane.planes import gather_planes
 
 
 class GeneratorGraph(nn.Module):
-    """expression [B, 52], detail [B, 8], latent γ → planes of the three levels, [B, 3, H, W, C] each."""
+    """expression [B, 52], detail [B, 8], latent γ → planes of the three levels, [B, H, W, 3, C] each."""
 
     outputs = ("coarse", "middle", "fine")
 
@@ -29,8 +29,9 @@ class GeneratorGraph(nn.Module):
         self.model, self.motion_maps = model, motion_maps
 
     def forward(self, expression: Tensor, detail: Tensor, latent: Tensor) -> tuple[Tensor, ...]:
-        levels = self.model.planes(self.motion_maps(expression, detail), expression, detail, latent)
-        return tuple(level.permute(0, 1, 3, 4, 2).contiguous() for level in levels)
+        style = self.model.style(self.motion_maps(expression, detail), expression, detail, latent)
+        levels = self.model.generator.side_by_side(style)
+        return tuple(level.permute(0, 2, 3, 1).unflatten(3, (3, -1)) for level in levels)
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -38,43 +39,53 @@ class GeneratorGraph(nn.Module):
         return "motion_maps" in scope(node)
 
 
-class RendererGraph(nn.Module):
-    """Planes of the first and the last level, head pose [B, 3, 4], camera → features [B, F, R, R], alpha and depth
-    [B, 1, R, R]. The first level guides the samples, the last (which holds the sum of all) fills them."""
+class RendererGraph(FastRenderer):
+    """Planes of the first and the last level, pose, camera → features, alpha, depth. The first level guides the
+    samples, the last (which holds the sum of all) fills them."""
 
     outputs = ("features", "alpha", "depth")
 
-    def __init__(self, model: Tri2Plane) -> None:
-        super().__init__()
-        self.model = deepcopy(model)
-        self.model.sample = gather_planes
-
-    def forward(
-        self, coarse: Tensor, fine: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        rendered = self.model.render([coarse, fine], 1, pose, intrinsics, extrinsics, self.model.preset.rays)
-        return rendered.features, rendered.alpha, rendered.depth
-
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        """All that is not a feature: points, depths and indices. A feature's last axis holds its channels."""
-        channels = any(8 <= shapes[o][-1] <= 256 for o in node.output if shapes.get(o))
-        return not (channels or node.op_type in ("MatMul", "Gemm", "Gather"))
+        """All that is not a feature: points, depths, indices."""
+        return not any(name in scope(node) for name in HALF)
 
 
 class SuperResolutionGraph(nn.Module):
-    """Features and alpha → premultiplied RGBA, uint8 [B, P, P, 4]."""
+    """Features and alpha → premultiplied RGBA, uint8 [B, P, P, 4].
+
+    Bilinear enlargement by a whole factor is a fixed 3×3 convolution before a pixel shuffle, so it joins the last
+    convolution's weights. Its border repeats, while that of the learned part is zero.
+    """
 
     outputs = ("rgba",)
 
     def __init__(self, model: Tri2Plane) -> None:
         super().__init__()
-        self.super_resolution = model.super_resolution
+        self.learned = model.super_resolution
+        weight = torch.cat([self.learned.tail.weight.detach(), enlarging_kernel(self.learned.factor)], 1)
+        self.register_buffer("weight", weight)
+
+    weight: Tensor
 
     def forward(self, features: Tensor, alpha: Tensor) -> Tensor:
-        picture = self.super_resolution(features, alpha).clamp(0, 1)
+        base = F.pad(torch.cat([features[:, :3], alpha], 1), (1, 1, 1, 1), mode="replicate")
+        x = F.pad(self.learned.hidden(features, alpha), (1, 1, 1, 1))
+        small = F.conv2d(torch.cat([x, base], 1), self.weight, self.learned.tail.bias)
+        picture = F.pixel_shuffle(small, self.learned.factor).clamp(0, 1)
         return (picture * 255 + 0.5).permute(0, 2, 3, 1).to(torch.uint8)
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         return False
+
+
+def enlarging_kernel(factor: int) -> Tensor:
+    """Weights [4·factor², 4, 3, 3] of a convolution whose pixel shuffle enlarges four channels bilinearly."""
+    place = (torch.arange(factor) + 0.5) / factor - 0.5  # of each fine pixel, in coarse ones from the middle
+    taps = torch.stack([(-place).clamp(min=0), 1 - place.abs(), place.clamp(min=0)], 1)  # [factor, 3]
+    kernel = torch.einsum("ai,bj->abij", taps, taps).reshape(factor**2, 3, 3)
+    weight = torch.zeros(4, factor**2, 4, 3, 3)
+    for channel in range(4):
+        weight[channel, :, channel] = kernel
+    return weight.reshape(4 * factor**2, 4, 3, 3)

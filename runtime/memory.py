@@ -1,7 +1,8 @@
 """Gives the memory of ended sessions back to the system.
 
-A WebRTC connection leaves cycles of references behind, about a megabyte each; Python looks for such seldom in a process that
-has loaded much, and glibc keeps what several threads have freed. Without this a server grows by a fifth over fifty visits.
+A WebRTC connection leaves cycles of references behind, about a megabyte each; Python looks for such seldom in a process
+that has loaded much, and glibc keeps what several threads have freed. Without this a server grows by a fifth over fifty
+visits.
 """
 
 from __future__ import annotations

@@ -59,13 +59,13 @@ SIDED: dict[str, Handles] = {
     | _at((14, 17), 0, -0.1, 0) | NOSE_STILL,
     "mouthPress": _at((40, 39, 37, 80, 81, 82), 0, -0.14, -0.1) | _at((91, 181, 84, 88, 178, 87), 0, 0.16, -0.1)
     | _at(CORNER, 0.1, 0, -0.15) | NOSE_STILL,
-    "mouthLowerDown": _at((91, 181, 88, 178), 0.1, -0.65, 0) | _at((84, 87), 0.05, -0.6, 0) | _at((14, 17), 0, -0.4, 0)
-    | _at((146, 95), 0.1, -0.3, 0) | UPPER_STILL | _at(CHIN, 0, -0.05, 0),
-    "mouthUpperUp": _at((40, 39, 80, 81), 0.1, 0.55, 0) | _at((37, 82), 0.05, 0.5, 0) | _at((0, 13), 0, 0.35, 0)
+    "mouthLowerDown": _at((91, 181, 88, 178), 0.1, -0.9, 0) | _at((84, 87), 0.05, -0.85, 0) | _at((14, 17), 0, -0.5, 0)
+    | _at((146, 95), 0.1, -0.4, 0) | UPPER_STILL | _at(CHIN, 0, -0.05, 0),
+    "mouthUpperUp": _at((40, 39, 80, 81), 0.1, 0.7, 0) | _at((37, 82), 0.05, 0.65, 0) | _at((0, 13), 0, 0.4, 0)
     | _at((185, 191), 0.1, 0.3, 0) | _at((98, 64), 0.05, 0.15, 0) | LOWER_STILL,
     "browDown": _at(BROW_INNER, -0.25, -0.55, 0.05) | _at(BROW_MIDDLE, -0.15, -0.5, 0.05) | _at(BROW_OUTER, -0.05, -0.3, 0)
     | EYES_STILL | _at((10, 168), 0, -0.05, 0),
-    "browOuterUp": _at(BROW_OUTER, 0, 0.8, 0) | _at(BROW_MIDDLE, 0, 0.7, 0) | _at(BROW_INNER, 0, 0.15, 0) | EYES_STILL,
+    "browOuterUp": _at(BROW_OUTER, 0, 1.0, 0) | _at(BROW_MIDDLE, 0, 0.9, 0) | _at(BROW_INNER, 0, 0.15, 0) | EYES_STILL,
     "cheekSquint": _at((50, 205, 36, 101), 0.05, 0.4, 0.15) | _at((117, 118, 119), 0, 0.3, 0.1) | _at(POUCH, 0, 0.12, 0)
     | LIPS_STILL,
     "noseSneer": _at((129, 64, 98, 48), 0.1, 0.35, 0) | _at((39, 37), 0, 0.15, 0) | _at((126, 198, 217), 0, 0.3, 0.1)
@@ -82,9 +82,9 @@ WHOLE: dict[str, Handles] = {
     | _at(CORNER, 0, 0, 0),
     "mouthRollUpper": _at(UPPER_OUTER, 0, -0.35, -0.3) | _at(UPPER_INNER, 0, -0.12, -0.4) | LOWER_STILL
     | _at(CORNER, 0, 0, 0),
-    "mouthShrugLower": _at(LOWER, 0, 0.45, 0.2) | _at((200, 199, 175), 0, 0.4, 0.1) | _at(UPPER, 0, 0.15, 0.05)
+    "mouthShrugLower": _at(LOWER, 0, 0.6, 0.25) | _at((200, 199, 175), 0, 0.5, 0.1) | _at(UPPER, 0, 0.15, 0.05)
     | _at((152,), 0, 0.1, 0),
-    "mouthShrugUpper": _at(UPPER, 0, 0.35, 0.2) | _at((2, 94), 0, 0.08, 0) | LOWER_STILL,
+    "mouthShrugUpper": _at(UPPER, 0, 0.5, 0.25) | _at((2, 94), 0, 0.08, 0) | LOWER_STILL,
     "browInnerUp": _at(BROW_INNER, 0, 0.85, 0) | _at(BROW_MIDDLE, 0, 0.4, 0) | _at(BROW_OUTER, 0, 0.05, 0) | EYES_STILL
     | _at((168,), 0, 0.1, 0),
     "cheekPuff": _at((205, 207, 187, 147, 213, 192), 0.7, 0, 0.7) | _at((50, 123, 116), 0.25, 0.05, 0.2)
@@ -95,7 +95,7 @@ WHOLE: dict[str, Handles] = {
 
 SIDEWAYS: dict[str, Handles] = {
     "jaw": _at(LOWER, 0.65, 0, 0) | _at(CHIN, 0.9, 0, 0) | _at(JAW, 0.5, 0, 0) | _at(CORNER, 0.3, 0, 0) | UPPER_STILL,
-    "mouth": _at((*UPPER, *LOWER, *CORNER), 0.8, 0, 0) | _at((200,), 0.25, 0, 0) | NOSE_STILL,
+    "mouth": _at((*UPPER, *LOWER, *CORNER), 1.2, 0, 0) | _at((200,), 0.4, 0, 0) | NOSE_STILL,
 }
 """Shifts of both halves to the subject's right."""
 

@@ -1,4 +1,8 @@
-"""Builds the head model: ``python -m offline.head_model.build --canonical canonical_face_model.obj``."""
+"""Builds the head model: ``python -m offline.head_model.build --canonical canonical_face_model.obj VIDEO...``.
+
+The canonical face is in MediaPipe's repository, ``mediapipe/modules/face_geometry/data``. The videos refine the axes and
+give the detail axes; only averages over all of them go into the model, and no picture.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,19 @@ import numpy as np
 
 from offline.head_model.authored import Author
 from offline.head_model.identity import identity_basis
+from offline.head_model.refine import SubjectSequence, refine
 from offline.head_model.topology import Smoother, mirror_permutation, read_canonical_face
+from offline.track.video import see, usual_focal
 from runtime.contract.drive import DETAIL
 from runtime.contract.head_model import LOWER_LIP_INNER, LOWER_LIP_OUTER, UPPER_LIP_INNER, VERTICES, HeadModel
+from runtime.tracking.slide import Slide
 
 IDENTITY = 30
-SHIPPED = Path(__file__).parents[2] / "runtime/contract/data/head_model.npz"
+FRAMES = 220
+"""Of each video, evenly spread."""
+_ROOT = Path(__file__).parents[2]
+SHIPPED = _ROOT / "runtime/contract/data/head_model.npz"
+SLIDE = _ROOT / "runtime/tracking/data/slide.npz"
 
 
 def authored_model(canonical: Path) -> HeadModel:
@@ -46,9 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--canonical", type=Path, required=True, help="MediaPipe's canonical_face_model.obj")
-    parser.add_argument("-o", "--out", type=Path, default=SHIPPED)
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="a subject's video, to refine on")
     options = parser.parse_args(arguments)
-    authored_model(options.canonical).save(options.out)
+    model = authored_model(options.canonical)
+    permutation = mirror_permutation(read_canonical_face(options.canonical)[0])
+    sequences = [_sequence(video, model) for video in options.videos]
+    model, slide = refine(model, Slide.none(), sequences, permutation)
+    model.save(SHIPPED)
+    np.savez_compressed(SLIDE, fields=slide.fields.astype(np.float32))
+
+
+def _sequence(video: Path, model: HeadModel) -> SubjectSequence:
+    seen = see(video)
+    focal = usual_focal(seen, model)
+    every = max(len(seen.index) // FRAMES, 1)
+    return SubjectSequence(seen.observations(focal)[::every], seen.times[::every])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import numpy as np
 
 from offline.head_model.topology import Floats
 from offline.track.performance import Performance
-from runtime.contract.head_model import HeadModel
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Motion:
     coefficients: Floats
     """[N, 60]."""
     motion: Floats
-    """[N, 478, 3], dm: seen landmarks in head space less their mean over the clip."""
+    """[N, 478, 3], dm: seen landmarks in head space, without the slide that turning brings, less their mean."""
     residual: Floats
     """[N, 478, 3], dm: what the fitted expression and detail leave of `motion`."""
 
@@ -28,12 +27,12 @@ class Motion:
         return float(1 - left / max(all_of_it, 1e-12))
 
 
-def motion_of(performance: Performance, model: HeadModel) -> Motion:
+def motion_of(performance: Performance) -> Motion:
     """Compares what was seen with what was fitted."""
-    axes = np.concatenate([model.expression, model.detail]).astype(np.float64)
-    neutral = performance.person.face.neutral
+    face = performance.person.face
     coefficients = np.array([s.coefficients for s in performance.solutions])
-    fitted = neutral + np.tensordot(coefficients, axes, 1)
+    fitted = np.array([face.shape(s) for s in performance.solutions])
+    slide = np.array([face.slide.at(s.rotation) for s in performance.solutions])
     seen = np.empty_like(fitted)
     for i, (o, s) in enumerate(zip(performance.observations, performance.solutions, strict=True)):
         placed = s.place(fitted[i])
@@ -43,4 +42,5 @@ def motion_of(performance: Performance, model: HeadModel) -> Motion:
         camera = np.column_stack([o.points[:, :2] * -placed[:, 2:], z])
         seen[i] = (camera - s.translation) @ s.rotation
     residual = seen - fitted
+    seen -= slide
     return Motion(coefficients, seen - seen.mean(0), residual - residual.mean(0))

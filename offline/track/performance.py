@@ -12,6 +12,7 @@ from runtime.tracking.bounded import Floats
 from runtime.tracking.fit import Observation, Solution
 from runtime.tracking.identity import IdentityEstimator
 from runtime.tracking.person import Person
+from runtime.tracking.slide import Slide
 
 IDENTITY_FRAMES = 240
 IDENTITY_ROUNDS = 3
@@ -32,12 +33,14 @@ class Performance:
     person: Person
 
 
-def fit_performance(observations: list[Observation], times: NDArray[np.floating], model: HeadModel) -> Performance:
+def fit_performance(
+    observations: list[Observation], times: NDArray[np.floating], model: HeadModel, slide: Slide | None = None
+) -> Performance:
     """The fit of consecutive frames at `times` (seconds).
 
     Some frames, spread over the video, settle the identity and the level of open eyes; then all frames are fitted.
     """
-    person = Person(model)
+    person = Person(model, slide)
     step = max(len(observations) // IDENTITY_FRAMES, 1)
     for _ in range(IDENTITY_ROUNDS):
         identity = IdentityEstimator(len(model.identity), memory=IDENTITY_FRAMES)

@@ -69,7 +69,7 @@ def track_video(
         raise BadInput(f"'{out}' already exists; choose another folder or delete it.")
     seen = see(video, progress)
     model = HeadModel.load()
-    focal = focal or _focal(seen, model)
+    focal = focal or usual_focal(seen, model)
     performance = fit_performance(seen.observations(focal), seen.times, model)
     if len(performance.frames) < 2:
         raise BadInput(f"No head fits the face in '{video}'; use a video that shows the whole face.")
@@ -118,7 +118,8 @@ def see(video: Path, progress: bool = True) -> Seen:
     return Seen(index, np.array(times, np.float32), np.array(landmarks, np.float32), shape[1], shape[0])
 
 
-def _focal(seen: Seen, model: HeadModel) -> float:
+def usual_focal(seen: Seen, model: HeadModel) -> float:
+    """Focal length over width that puts the head at the portrait's distance (`portrait_focal`)."""
     every = max(len(seen.index) // 60, 1)
     few = fit_performance(seen.observations(FIRST_FOCAL)[::every], seen.times[::every], model)
     if not few.solutions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -43,11 +42,14 @@ class Tri2Plane(nn.Module):
         self.decoder = Decoder(preset)
         self.super_resolution = SuperResolution(preset)
         self.warp = NeckWarp()
-        self.sample: Callable[[Tensor, Tensor, Tensor], Tensor] = tri.sample_planes
 
     def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
         """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → three levels [B, 3, C, H, W]."""
-        return self.generator(self.mapping(self.encoder(motion_map), expression, detail, latent))
+        return self.generator(self.style(motion_map, expression, detail, latent))
+
+    def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
+        """The same to the style [B, style] that the generator works under."""
+        return self.mapping(self.encoder(motion_map), expression, detail, latent)
 
     def near_far(self, pose: Tensor, extrinsics: Tensor) -> tuple[Tensor, Tensor]:
         """Depths [B] between which the box can be, seen along the camera's axis."""
@@ -58,7 +60,7 @@ class Tri2Plane(nn.Module):
         """σ [B, S, N] and plane features [B, S, N, C] at world points [B, S, N, 3]."""
         b, s, n, _ = world.shape
         points = self.warp(world.reshape(b, s * n, 3), pose)
-        feature = self.sample(planes, points, self.box)
+        feature = tri.sample_planes(planes, points, self.box)
         sigma = self.decoder.density(feature) * tri.inside_box(points, self.box)
         return sigma.reshape(b, s, n), feature.reshape(b, s, n, -1)
 

@@ -87,7 +87,7 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class ToTriPlane(nn.Module):
-    """Features of the trunk → what this level adds to the three planes, [B, 3, C, H, W].
+    """Features of the trunk → what this level adds to the three planes.
 
     A learned plane that no style moves holds what never changes (skin, hair, clothes); the trunk only adds what the
     expression does to it.
@@ -100,8 +100,8 @@ class ToTriPlane(nn.Module):
         self.gain = nn.Parameter(torch.tensor(0.1))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        moving = self.moving(x, style) * self.gain
-        return self.still + moving.reshape(x.shape[0], *self.still.shape)
+        """[B, I, H, W] → the three planes side by side, [B, 3·C, H, W]."""
+        return self.still.flatten(0, 1) + self.moving(x, style) * self.gain
 
 
 class StyleGenerator(nn.Module):
@@ -127,6 +127,10 @@ class StyleGenerator(nn.Module):
 
     def forward(self, style: Tensor) -> list[Tensor]:
         """[B, style] → planes of the three levels, [B, 3, C, H, W] each, coarse to fine."""
+        return [level.unflatten(1, (3, -1)) for level in self.side_by_side(style)]
+
+    def side_by_side(self, style: Tensor) -> list[Tensor]:
+        """The same with the planes' channels one after the other, [B, 3·C, H, W]."""
         x = self.constant.expand(style.shape[0], -1, -1, -1)
         levels: list[Tensor] = []
         lead = len(self.blocks) - len(self.to_planes)
@@ -134,10 +138,7 @@ class StyleGenerator(nn.Module):
             x = block(x, style)
             if n >= lead:
                 planes = self.to_planes[n - lead](x, style)
-                if levels:
-                    below = levels[-1]
-                    planes = planes + upsample(below.flatten(1, 2)).reshape(planes.shape)
-                levels.append(planes)
+                levels.append(planes + upsample(levels[-1]) if levels else planes)
         return levels
 
 
@@ -208,8 +209,12 @@ class SuperResolution(nn.Module):
     def forward(self, features: Tensor, alpha: Tensor) -> Tensor:
         """[B, F, R, R], [B, 1, R, R] → [B, 4, P, P], not clipped."""
         base = torch.cat([features[:, :3], alpha], 1)
+        fine = F.pixel_shuffle(self.tail(self.hidden(features, alpha)), self.factor)
+        return F.interpolate(base, scale_factor=float(self.factor), mode="bilinear", align_corners=False) + fine
+
+    def hidden(self, features: Tensor, alpha: Tensor) -> Tensor:
+        """What the last convolution reads, [B, sr_channels, R, R]."""
         x = F.leaky_relu(self.head(torch.cat([features, alpha], 1)), 0.2)
         for convolution in self.body:
             x = x + F.leaky_relu(convolution(x), 0.2)
-        fine = F.pixel_shuffle(self.tail(x), self.factor)
-        return F.interpolate(base, scale_factor=float(self.factor), mode="bilinear", align_corners=False) + fine
+        return x

@@ -40,6 +40,8 @@ class Preset:
     """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
     guide_samples: int = 24
     """Samples along a ray of the guide, evenly from near to far."""
+    cells: int = 672
+    """How many of the guide's cells a baked renderer fills, the most opaque first; the rest of the picture is empty."""
     sr_channels: int = 32
     sr_blocks: int = 3
     """Width, and number of 3×3 convolutions, of the super-resolution before its last one."""

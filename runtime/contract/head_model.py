@@ -97,11 +97,12 @@ class HeadModel:
             return _shipped()
         try:
             with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as arrays:
-                fields = {name: arrays[name] for name in cls.__dataclass_fields__}
-        except KeyError as error:
-            raise BadInput(f"The head model lacks {error.args[0]!r}; build it again.") from error
+                missing = sorted(set(cls.__dataclass_fields__) - set(arrays.files))
+                fields = {name: arrays[name] for name in cls.__dataclass_fields__ if name not in missing}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BadInput(f"The head model cannot be read ({error}); give an .npz file that Mien has built.") from error
+        if missing:
+            raise BadInput(f"The head model lacks '{missing[0]}'; build it again.")
         return _validated(cls(**fields))
 
     def save(self, path: Path) -> None:
@@ -129,8 +130,11 @@ class HeadModel:
 
 
 def mouth_opening(vertices: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Gap between the inner lips at the midline, dm, of vertices [..., 478, 3]; shape [...]."""
-    return np.linalg.norm(vertices[..., 13, :] - vertices[..., 14, :], axis=-1)
+    """Height of the gap between the inner lips at the midline, dm, 0 where they overlap; shape [...].
+
+    Of head-space vertices [..., 478, 3]. Depth is left out: in a pout one lip is before the other, and the mouth shut.
+    """
+    return np.maximum(vertices[..., 13, 1] - vertices[..., 14, 1], 0)
 
 
 def mouth_width(vertices: NDArray[np.floating]) -> NDArray[np.floating]:

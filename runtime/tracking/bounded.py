@@ -21,8 +21,8 @@ def solve_bounded(normal: Floats, gradient: Floats, lower: Floats, upper: Floats
     for _ in range(ROUNDS):
         free = np.flatnonzero(~held)
         fixed = np.flatnonzero(held)
-        pull = gradient[free] - normal[np.ix_(free, fixed)] @ x[fixed]
-        x[free] = np.linalg.solve(normal[np.ix_(free, free)], pull)
+        rows = normal[free]
+        x[free] = np.linalg.solve(rows[:, free], gradient[free] - rows[:, fixed] @ x[fixed])
         outside = (x < lower) | (x > upper)
         x = np.clip(x, lower, upper)
         slope = normal @ x - gradient

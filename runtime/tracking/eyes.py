@@ -17,8 +17,6 @@ from runtime.contract.head_model import EYE_CORNERS, IRIS, LOWER_LID, UPPER_LID,
 SIDES: tuple[Side, Side] = ("left", "right")
 EYEBALL_RADIUS = 0.12
 """dm."""
-OPEN = 0.27
-"""Lid gap over eye width of an open eye, before the person's own is known."""
 CLOSED_SHARE = 0.38
 """MediaPipe's gap for a shut eye over that for an open one, before the person's own is known."""
 CLOSED_SHARES = (0.15, 0.6)
@@ -29,6 +27,12 @@ DEAD_ZONE = 0.08
 """Blink below which an eye counts as open, so that lid noise does not make it flutter."""
 RISE, FALL, DROP, GAZE_DRIFT = 1.5, 0.05, 8.0, 0.05
 """Rates, 1/s, at which the open level rises and falls, the closed level drops and the resting gaze drifts."""
+ACQUAINTED = 3.0
+"""Seconds over which levels are learnt quickly."""
+HASTE = 4.0
+"""How much quicker that is."""
+TYPICAL_OPEN = (0.2, 0.45)
+"""Lid gap over eye width that open eyes may have when they are seen for the first time."""
 LOOKS: tuple[int, ...] = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith("eyeLook"))
 BLINKS: dict[Side, int] = {"left": INDEX["eyeBlinkLeft"], "right": INDEX["eyeBlinkRight"]}
 
@@ -47,8 +51,8 @@ class EyeReader:
     """One person's eyes over time."""
 
     def __init__(self) -> None:
-        self._open: dict[Side, float] = dict.fromkeys(SIDES, OPEN)
-        self._closed: dict[Side, float] = dict.fromkeys(SIDES, OPEN * CLOSED_SHARE)
+        self._open: dict[Side, float] = {}
+        self._closed: dict[Side, float] = {}
         self._rest = np.zeros(2)
         self._seconds = 0.0
 
@@ -56,6 +60,9 @@ class EyeReader:
         """Eyes of landmarks [478, 3] in head space (dm), `elapsed` seconds after the last ones."""
         self._seconds += elapsed
         gaps = {side: lid_gap(head, side) for side in SIDES}
+        if not self._open:
+            self._open = {side: float(np.clip(gap, *TYPICAL_OPEN)) for side, gap in gaps.items()}
+            self._closed = {side: CLOSED_SHARE * level for side, level in self._open.items()}
         gaze = self._gaze(head, gaps, elapsed)
         look = gaze_coefficients(*gaze)
         blink = {side: self._blink(side, gaps[side], look["eyeLookDownLeft"], elapsed) for side in SIDES}
@@ -64,11 +71,12 @@ class EyeReader:
     def _blink(self, side: Side, gap: float, down: float, elapsed: float) -> float:
         gap = gap / (1 - LOOKING_DOWN_CLOSES * down)
         level = self._open[side]
-        haste = 4.0 if self._seconds < 2.0 else 1.0
+        new = self._seconds < ACQUAINTED
+        haste = HASTE if new else 1.0
         if gap > level:
             self._open[side] += (gap - level) * min(1.0, haste * RISE * elapsed)
-        elif gap > 0.7 * level:
-            self._open[side] += (gap - level) * min(1.0, haste * FALL * elapsed)
+        elif gap > (0.45 if new else 0.7) * level:
+            self._open[side] += (gap - level) * min(1.0, (HASTE * haste if new else 1.0) * FALL * elapsed)
         level = self._open[side]
         low, high = level * CLOSED_SHARES[0], level * CLOSED_SHARES[1]
         if gap < self._closed[side]:

@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.drive import DETAIL, EXPRESSIONS
-from runtime.contract.head_model import BROW, EYE_CORNERS, LIPS, LOWER_LID, NOSE, OVAL, UPPER_LID, HeadModel
+from runtime.contract.head_model import (
+    BROW,
+    EYE_CORNERS,
+    LIPS,
+    LOWER_LID,
+    LOWER_LIP_INNER,
+    NOSE,
+    OVAL,
+    UPPER_LID,
+    UPPER_LIP_INNER,
+    HeadModel,
+)
 from runtime.tracking.bounded import Floats, solve_bounded
 from runtime.tracking.slide import Slide
 
@@ -20,14 +31,25 @@ POSE = 6
 COEFFICIENTS = len(EXPRESSIONS) + DETAIL
 CHEEKS = (50, 280, 205, 425, 207, 427, 187, 411, 117, 346, 119, 348, 36, 266, 101, 330, 147, 376, 213, 433)
 CHIN_AND_FOREHEAD = (199, 200, 175, 201, 421, 208, 428, 151, 9, 8, 108, 337, 69, 299, 67, 297)
-NOISE = 0.03
+NOISE = 0.015
 """dm, standard deviation of a landmark, large enough to allow for neighbours erring together."""
 DEPTH_WEIGHT = 0.3
 OVAL_WEIGHT = 0.3
 """Weight of the face's outline, which slides over the skin as the head turns."""
+LIP_GAP_WEIGHT = 4.0
+"""Weight of the gap between the lips: a millimetre there is the difference between a shut mouth and speech."""
+LIP_PAIRS = slice(2, 7)
+"""Which of the inner lips' pairs, the middle ones."""
 EXPRESSION_SPREAD = 0.5
+SPREADS = {
+    "jawOpen": 1.0, "mouthPucker": 0.8, "mouthFunnel": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8,
+    "tongueOut": 0.15, "jawForward": 0.25, "jawLeft": 0.3, "jawRight": 0.3, "cheekPuff": 0.35,
+    "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25, "mouthUpperUpLeft": 0.35, "mouthUpperUpRight": 0.35,
+    "noseSneerLeft": 0.35, "noseSneerRight": 0.35, "mouthDimpleLeft": 0.3, "mouthDimpleRight": 0.3,
+}  # fmt: skip
 EXPRESSION_COST = 0.3
-"""Prior on the named axes: a Gaussian and a small price that keeps those at rest that explain nothing."""
+"""Prior on the named axes: a Gaussian, wider for what faces do often, and a small price that keeps at rest those that
+explain nothing."""
 DETAIL_SPREAD = 1.0
 HOLD = 6.0
 """Weight of the previous frame's coefficients, which quiets landmark noise."""
@@ -80,14 +102,16 @@ class FaceFit:
         self.model = model
         self.slide = slide
         self._subset, weights = landmark_weights()
-        self._root = np.sqrt(weights)[:, None] * [1.0, 1.0, DEPTH_WEIGHT] / NOISE
+        self._root = np.outer([1.0, 1.0, DEPTH_WEIGHT], np.sqrt(weights)) / NOISE
         self._centre = weights / weights.sum()
-        axes = np.concatenate([model.expression, model.detail])[:, self._subset]
-        self._axes = axes.astype(np.float64)
-        everything = np.concatenate([model.expression, model.detail])
-        self._all_axes = everything.reshape(len(everything), -1)
-        self._identity_axes = model.identity[:, self._subset].astype(np.float64)
-        spread = np.repeat([EXPRESSION_SPREAD, DETAIL_SPREAD], [len(EXPRESSIONS), DETAIL])
+        place = {vertex: i for i, vertex in enumerate(self._subset.tolist())}
+        self._upper_lip = [place[v] for v in UPPER_LIP_INNER[LIP_PAIRS]]
+        self._lower_lip = [place[v] for v in LOWER_LIP_INNER[LIP_PAIRS]]
+        axes = np.concatenate([model.expression, model.detail])
+        self._flat_axes = axes.reshape(len(axes), -1)
+        self._axes = self._coordinates_first(axes)
+        self._identity_axes = self._coordinates_first(model.identity)
+        spread = np.array([SPREADS.get(name, EXPRESSION_SPREAD) for name in EXPRESSIONS] + [DETAIL_SPREAD] * DETAIL)
         self._prior = 1 / spread**2
         self._cost = np.repeat([EXPRESSION_COST, 0.0], [len(EXPRESSIONS), DETAIL])
         self.lower = np.repeat([0.0, -3.0], [len(EXPRESSIONS), DETAIL])
@@ -163,36 +187,48 @@ class FaceFit:
 
     def shape(self, solution: Solution) -> Floats:
         """The fitted vertices [478, 3] in head space, dm, where the landmarks show them: the slide included."""
-        offset = solution.coefficients.astype(np.float32) @ self._all_axes
+        offset = solution.coefficients.astype(np.float32) @ self._flat_axes
         return self.neutral + offset.reshape(self.neutral.shape) + self.slide.at(solution.rotation)
 
+    def _coordinates_first(self, axes: NDArray[np.floating]) -> Floats:
+        """The chosen landmarks' part of axes [C, 478, 3] as [3, C, n]."""
+        return np.ascontiguousarray(axes[:, self._subset].transpose(2, 0, 1), np.float64)
+
     def _linearised(self, observation: Observation, solution: Solution, axes: Floats) -> tuple[Floats, Floats]:
-        """Weighted Jacobian [6 + C, 3 n] of what the camera should see, and the residual [3 n]."""
-        shape = self.shape(solution)[self._subset]
-        turned = shape @ solution.rotation.T
-        placed = turned + solution.translation
-        depth = -placed[:, 2]
-        tangents = placed[:, :2] / depth[:, None]
-        distance = -solution.translation[2]
-        seen = observation.points[self._subset]
-        residual = np.empty((len(seen), 3))
-        residual[:, :2] = distance * (seen[:, :2] - tangents)
-        deep = distance * seen[:, 2] - placed[:, 2]
-        residual[:, 2] = deep - self._centre @ deep
-        moves = np.concatenate([_turns(turned), _shifts(len(seen)), axes @ solution.rotation.T])
-        jacobian = np.empty_like(moves)
-        jacobian[..., :2] = (moves[..., :2] + tangents * moves[..., 2:]) * (distance / depth)[:, None]
-        jacobian[..., 2] = moves[..., 2] - (moves[..., 2] @ self._centre)[:, None]
-        return (jacobian * self._root).reshape(len(moves), -1), (residual * self._root).ravel()
+        """Weighted Jacobian [6 + C, 3 n + 5] of what the camera should see, and the residual [3 n + 5]."""
+        turned = solution.rotation @ self.shape(solution)[self._subset].T
+        placed = turned + solution.translation[:, None]
+        depth, distance = -placed[2], -solution.translation[2]
+        tangents = placed[:2] / depth
+        seen = observation.points[self._subset].T
+        residual = np.empty((1, 3, len(depth)))
+        residual[0, :2] = distance * (seen[:2] - tangents)
+        deep = distance * seen[2] - placed[2]
+        residual[0, 2] = deep - self._centre @ deep
+        moves = np.concatenate([_pose_moves(turned), np.tensordot(solution.rotation, axes, 1)], 1)
+        jacobian = np.empty((moves.shape[1], 3, len(depth)))
+        scale = distance / depth
+        for i in range(2):
+            jacobian[:, i] = moves[i] * scale + moves[2] * (tangents[i] * scale)
+        jacobian[:, 2] = moves[2] - (moves[2] @ self._centre)[:, None]
+        return self._weighted(jacobian), self._weighted(residual)[0]
+
+    def _weighted(self, rows: Floats) -> Floats:
+        """[C, 3, n] to [C, 3 n + 5]: landmarks by their weights, then the heights of the gap between the lips."""
+        gap = (rows[:, 1, self._upper_lip] - rows[:, 1, self._lower_lip]) * (LIP_GAP_WEIGHT / NOISE)
+        return np.concatenate([(rows * self._root).reshape(len(rows), -1), gap], 1)
 
 
-def _turns(points: Floats) -> Floats:
-    """How points [n, 3] move under small rotations about x, y and z: [3, n, 3]."""
-    return np.cross(np.eye(3)[:, None], points)
-
-
-def _shifts(count: int) -> Floats:
-    return np.broadcast_to(np.eye(3)[:, None], (3, count, 3))
+def _pose_moves(points: Floats) -> Floats:
+    """How points [3, n] move under small rotations about x, y and z, then under shifts along them: [3, 6, n]."""
+    x, y, z = points
+    moves = np.zeros((3, POSE, points.shape[1]))
+    moves[1, 0], moves[2, 0] = -z, y
+    moves[0, 1], moves[2, 1] = z, -x
+    moves[0, 2], moves[1, 2] = -y, x
+    for axis in range(3):
+        moves[axis, 3 + axis] = 1
+    return moves
 
 
 def _moved(solution: Solution, step: Floats) -> Solution:

@@ -23,6 +23,8 @@ FOCAL = 1.2
 LEARNING = 45
 """Frames of a new person that all count for their identity; afterwards every `REFINING`-th does."""
 REFINING = 6
+INTRODUCTION = 4
+"""Times that the first frame is fitted anew with the identity learnt from it, so that it does not start as a grimace."""
 FORGET = 5.0
 """Seconds without a face after which whoever comes is taken for somebody else."""
 GAP = 0.5
@@ -112,6 +114,9 @@ class FaceFitter:
         solution = self._person.follow(observation, elapsed)
         if solution is None:
             return None
+        for _ in range(0 if self._frames else INTRODUCTION):
+            self._learn(observation, solution)
+            solution = self._person.follow(observation, 0.0) or solution
         self._learn(observation, solution)
         rotation, translation = self._rest.relative(solution, elapsed)
         return DriveState(

@@ -17,7 +17,6 @@ from runtime.streaming import peer
 from tests.streaming.caller import Caller, Camera, until
 from tests.streaming.serving import Running, free_port, serving
 
-
 POOL = (os.cpu_count() or 1) + 4
 """Threads of asyncio's own pool, which come when first needed and stay."""
 
@@ -93,8 +92,11 @@ def test_fifty_connections_leave_memory_as_it_was() -> None:
 
             async def none_left() -> None:
                 async with asyncio.timeout(30):
-                    while (await (await http.get(f"{url}/readyz")).json(content_type=None)).get("free") != 8:
+                    free = 0
+                    while free != 8:
                         await asyncio.sleep(0.2)
+                        async with http.get(f"{url}/readyz") as response:
+                            free = (await response.json(content_type=None)).get("free")
 
             for _ in range(2):
                 await vanish_together(http, 8)

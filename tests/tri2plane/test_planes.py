@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from offline.tri2plane.planes import gather_planes, inside_box, plane_coordinates, sample_planes
+from offline.tri2plane.planes import inside_box, plane_coordinates, sample_planes
 
 BOX = torch.tensor([[-1.0, -2.0, -4.0], [1.0, 2.0, 4.0]])
 
@@ -23,15 +23,6 @@ def test_a_ramp_along_each_axis_is_read_where_the_point_is() -> None:
     planes[0, 2, 0] = 10 * centres[:, None]  # varies along the height: y
     point = torch.tensor([[[0.3, -1.0, 0.0]]])
     assert torch.isclose(sample_planes(planes, point, BOX)[0, 0, 0], torch.tensor(0.3 - 5.0))
-
-
-def test_gathers_do_what_grid_sample_does() -> None:
-    torch.manual_seed(0)
-    planes = torch.randn(2, 3, 5, 16, 16)
-    points = (torch.rand(2, 200, 3) * 2 - 1) * 1.3 * BOX[1]  # some beyond the edge
-    expected = sample_planes(planes, points, BOX)
-    got = gather_planes(planes.permute(0, 1, 3, 4, 2).contiguous(), points, BOX)
-    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)  # float32 in another order
 
 
 def test_gradients_reach_the_planes() -> None:

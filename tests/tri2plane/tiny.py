@@ -16,7 +16,7 @@ from runtime.contract.head_model import HeadModel
 
 TINY = Preset(
     "tiny", picture=64, motion_map=16, latent=4, style=16, trunk=(8, 8, 8), trunk_size=4, plane_channels=8, features=8,
-    hidden=16, rays=16, samples=4, guide_rays=8, guide_samples=6, sr_channels=8, sr_blocks=2,
+    hidden=16, rays=16, samples=4, guide_rays=8, guide_samples=6, cells=64, sr_channels=8, sr_blocks=2,
 )  # fmt: skip
 BOX = np.array([[-2, -2.4, -1.3], [2, 1.6, 1]], np.float32)
 
@@ -37,6 +37,6 @@ def tiny_clip(folder: Path, frames: int = 10) -> Clip:
 
 def tiny_run(folder: Path, clip: Clip, **config: object) -> Run:
     return build(
-        folder, str(clip.folder.resolve()), "disc", "synthetic", TrainConfig(batch=2, **config), TINY, BOX,  # type: ignore[arg-type]
+        folder, str(clip.folder.resolve()), "disc", "synthetic", TrainConfig(batch=2, whole_every=1, **config), TINY, BOX,  # type: ignore[arg-type]
         len(clip.train), np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(HeadModel.load().identity), np.float32),
     )  # fmt: skip

@@ -1,0 +1,89 @@
+"""The server as a process of its own, as users start it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import websockets.sync.client as websocket
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "runtime" / "assets" / "demo.mien"
+LIMIT = 60.0
+"""Seconds the server may take to come up before it counts as failed."""
+
+
+@dataclass
+class ServerProcess:
+    """A server that runs."""
+
+    process: subprocess.Popen[str]
+    port: int
+    started: float
+    """Seconds of `time.monotonic` just before the process was made."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def memory(self) -> float:
+        """Resident memory, MiB."""
+        return self._status("VmRSS") / 1024
+
+    def cpu(self) -> float:
+        """Processor seconds used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def first_frame(self, avatar: str) -> float:
+        """Seconds from the process's start until its first picture is in a client's hands."""
+        address = f"ws://127.0.0.1:{self.port}/{avatar}/frames"
+        while time.monotonic() - self.started < LIMIT:
+            try:
+                with websocket.connect(address, max_size=None, compression=None, proxy=None) as client:
+                    while isinstance(client.recv(LIMIT), str):
+                        pass
+                    return time.monotonic() - self.started
+            except OSError:
+                time.sleep(0.01)
+        raise TimeoutError("the server did not come up")
+
+    def _status(self, field: str) -> int:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(dict(line.split(":", 1) for line in lines)[field].split()[0])
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def server_process(*arguments: str, module: str = "runtime.cli", wait: bool = True) -> Iterator[ServerProcess]:
+    """`mien serve` with these arguments on a free port; it must end cleanly on Ctrl-C."""
+    port = free_port()
+    command = [sys.executable, "-m", module]
+    command += ["serve", *arguments, "--port", str(port)] if module == "runtime.cli" else [str(port)]
+    started = time.monotonic()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if wait:
+                assert process.stdout is not None
+                line = process.stdout.readline()
+                assert str(port) in line, f"the server said {line!r}"
+            yield ServerProcess(process, port, started)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0, "the server must end cleanly on Ctrl-C"
+        finally:
+            process.kill()

@@ -1,0 +1,136 @@
+"""The baked graphs against the modules that they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from export.bake import bake, drive_tensors
+from export.fast_rendering import FastRenderer
+from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
+from export.parity import trial_states
+from offline.tri2plane.checkpoint import Run
+from offline.tri2plane.train import Budget, train
+from runtime.avatar import Avatar
+from runtime.contract.bundle import read_bundle
+from runtime.engines.choose import ENGINES
+from runtime.errors import BadInput, MienError
+from tests.tri2plane.tiny import tiny_clip, tiny_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    clip = tiny_clip(folder / "clip")
+    run = tiny_run(folder / "run", clip)
+    train(run, clip, Budget(steps=20))
+    return run
+
+
+@pytest.fixture(scope="module")
+def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundle") / "tiny.mien"
+    bake(run, path, "tiny")
+    return path
+
+
+@pytest.mark.parametrize("cells", [64, 20])
+def test_the_fast_renderer_equals_the_readable_one(run: Run, cells: int) -> None:
+    """Over the whole picture with all cells, and with fewer of them where it fills the picture."""
+    model, graph = run.averaged, GeneratorGraph(run.averaged, run.maps)
+    drive = drive_tensors(trial_states(), model.preset.latent)
+    fast = FastRenderer(model)
+    fast.preset = replace(model.preset, cells=cells)
+    with torch.no_grad():
+        levels = model.planes(run.maps(drive["expression"], drive["detail"]), *_some(drive, "expression detail latent"))
+        view = _some(drive, "pose intrinsics extrinsics")
+        expected = model.render(levels, 2, *view, model.preset.rays)
+        coarse, _, fine = graph(*_some(drive, "expression detail latent"))
+        features, alpha, depth = fast(coarse, fine, *view)
+    filled = torch.ones_like(alpha) if cells == 64 else (alpha > 0).float()
+    assert filled.mean() > 0.2
+    for got, want in ((features, expected.features), (alpha, expected.alpha), (depth, expected.depth)):
+        # float32 sums in another order; depths are of the order of 10
+        torch.testing.assert_close(got * filled, want * filled, atol=2e-3, rtol=1e-3)
+
+
+def _some(values: dict[str, torch.Tensor], names: str) -> tuple[torch.Tensor, ...]:
+    return tuple(values[name] for name in names.split())
+
+
+def test_the_enlarging_kernel_is_bilinear() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(1, 4, 6, 6)
+    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    got = F.pixel_shuffle(F.conv2d(padded, enlarging_kernel(4)), 4)
+    expected = F.interpolate(picture, scale_factor=4.0, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_super_resolution_equals_the_module(run: Run) -> None:
+    torch.manual_seed(0)
+    preset = run.averaged.preset
+    features = torch.rand(1, preset.features, preset.rays, preset.rays)
+    alpha = torch.rand(1, 1, preset.rays, preset.rays)
+    with torch.no_grad():
+        expected = run.averaged.super_resolution(features, alpha).clamp(0, 1)
+        got = SuperResolutionGraph(run.averaged)(features, alpha)
+    assert (got[0].float() / 255 - expected[0].permute(1, 2, 0)).abs().max() <= 0.5 / 255 + 1e-5
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_every_engine_renders_the_bundle(bundle: Path, run: Run, engine: str) -> None:
+    avatar = Avatar.load(bundle, engine)
+    assert (avatar.name, avatar.size) == ("tiny", 64)
+    session = avatar.new_session()
+    for state in trial_states():
+        picture = session.render(state)
+        assert picture.rgba.shape == (64, 64, 4) and picture.rgba.dtype == np.uint8
+        assert np.isfinite(picture.depth).all() and set(picture.seconds) == {"generator", "renderer", "sr"}
+        assert picture.rgba[..., 3].max() > 50
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_the_same_state_gives_the_same_frame(bundle: Path, engine: str) -> None:
+    avatar = Avatar.load(bundle, engine)
+    one, two = avatar.new_session(), avatar.new_session()
+    first = one.render(trial_states()[1]).rgba.copy()
+    two.render(trial_states()[2])
+    assert np.array_equal(one.render(trial_states()[1]).rgba, first)
+    assert np.array_equal(two.render(trial_states()[1]).rgba, first)
+
+
+def test_auto_says_what_it_chose_and_why(bundle: Path) -> None:
+    assert "fastest of" in Avatar.load(bundle, "auto").engine
+
+
+def test_an_unknown_engine_names_the_nearest(bundle: Path) -> None:
+    with pytest.raises(BadInput, match=r"'openvin'; did you mean 'openvino'\?"):
+        Avatar.load(bundle, "openvin")
+
+
+def test_graphs_take_any_batch(bundle: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(read_bundle(bundle).files["generator.onnx"])
+    drive = drive_tensors(trial_states(), 4)
+    planes = session.run(None, {k: drive[k].numpy() for k in ("expression", "detail", "latent")})
+    assert [len(p) for p in planes] == [3, 3, 3]
+
+
+def test_a_bundle_that_differs_is_not_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.graphs.enlarging_kernel", lambda factor: enlarging_kernel(factor).flip(-1))
+    with pytest.raises(MienError, match="no bundle was written"):
+        bake(run, tmp_path / "bad.mien", "bad")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bundle_names_no_path_of_this_machine(bundle: Path) -> None:
+    files = read_bundle(bundle).files
+    for name in ("generator.onnx", "renderer.onnx", "sr.onnx"):
+        assert b"/offline/" not in files[name] and b".py" not in files[name]
