@@ -9,9 +9,9 @@ import torch
 
 from offline.tri2plane.checkpoint import Run
 from runtime.contract.axes import portrait_camera, quaternion_from_rotation, rotation_from_angles
-from runtime.contract.bundle import GraphInfo
+from runtime.contract.bundle import GRAPHS, GraphInfo
 from runtime.contract.drive import DriveState, coefficients
-from runtime.engines.chain import Chain
+from runtime.engines.chain import OUTPUTS, Performer
 from runtime.engines.choose import installed
 from runtime.errors import Unavailable
 
@@ -64,8 +64,9 @@ def check_parity(run: Run, onnx: dict[str, bytes], infos: dict[str, GraphInfo]) 
         if isinstance(engine, Unavailable):
             continue
         required = FLOAT32_DB if engine.exact else HALF_DB
-        chain = Chain({name: engine.load(onnx[name], infos[name]) for name in onnx}, run.model.preset.latent)
-        got = [chain.render(state).rgba.copy() for state in states]
+        graph = engine.load_joined({name: (onnx[name], infos[name]) for name in GRAPHS}, OUTPUTS)
+        performer = Performer(graph, run.model.preset.latent)
+        got = [performer.render(state).rgba.copy() for state in states]
         error = np.stack(got).astype(np.float64) - np.stack(expected)
         mse = max(float((error**2).mean()), 1e-6)
         results.append(Parity(engine.description, 10 * np.log10(255**2 / mse), int(np.abs(error).max()), required))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runtime.contract.bundle import Bundle, Manifest, read_bundle
-from runtime.engines import Graph
-from runtime.engines.chain import Chain
+from runtime.engines.chain import Performer
 from runtime.engines.choose import choose
 
 
@@ -19,9 +18,7 @@ class Avatar:
         self.thumbnail: bytes = bundle.files["thumbnail.png"]
         self.engine: str = chosen.reason
         """Which engine runs it and why."""
-        self.graphs: dict[str, Graph] = {"renderer": chosen.renderer}
-        for name in ("generator", "sr"):
-            self.graphs[name] = chosen.engine.load(bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name])
+        self._graph = chosen.graph
 
     @classmethod
     def load(cls, path: Path, engine: str = "auto") -> Avatar:
@@ -37,6 +34,6 @@ class Avatar:
         """Width and height of its pictures, pixels."""
         return self.manifest.picture
 
-    def new_session(self) -> Chain:
-        """One performance of this avatar, with buffers of its own."""
-        return Chain(self.graphs, self.manifest.latent)
+    def new_session(self) -> Performer:
+        """A way to render this avatar, with buffers of its own."""
+        return Performer(self._graph, self.manifest.latent)

@@ -6,14 +6,17 @@ head where none is given.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import av
 import cv2
@@ -22,17 +25,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from runtime.avatar import Avatar
-from runtime.contract.axes import portrait_camera
-from runtime.contract.drive import DriveState
+from runtime.contract.bundle import GRAPHS, read_bundle
 from runtime.driving.performance import Performance, live_performance
-from runtime.engines.chain import Chain
+from runtime.engines.chain import Chain, Picture
+from runtime.engines.choose import choose
 from runtime.machine import machine, peak_memory_mb, versions
+from runtime.session import IN_FLIGHT
 from runtime.streaming.colour import Backdrop, camera_rgb
 from runtime.streaming.encode import VideoEncoder
 from runtime.tracking.tracker import FaceTracker
 from runtime.video_file import VideoReader
 
-T = TypeVar("T")
 WIDTH, HEIGHT, FPS, BITRATE = 640, 480, 30.0, 1_500_000
 CAMERA_FRAMES = 240
 STAGE_FRAMES = 120
@@ -45,11 +48,11 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
 
-    def time(self, stage: str, action: Callable[[], T]) -> T:
+    @contextlib.contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
         begun = time.perf_counter()
-        result = action()
+        yield
         self.add(stage, time.perf_counter() - begun)
-        return result
 
     def add(self, stage: str, seconds: float) -> None:
         self.seconds.setdefault(stage, []).append(seconds)
@@ -78,11 +81,11 @@ def camera_stream(frames: Iterator[NDArray[np.uint8]]) -> list[bytes]:
     return packets
 
 
-def own_frames(session: Chain, backdrop: Backdrop) -> Iterator[NDArray[np.uint8]]:
+def own_frames(chain: Chain, backdrop: Backdrop) -> Iterator[NDArray[np.uint8]]:
     """The avatar idling, as its own driver."""
     performance = live_performance()
     for frame in itertools.count():
-        bgr = backdrop.bgr(session.render(performance.sample(frame / FPS).state).rgba)
+        bgr = backdrop.bgr(chain.render(performance.sample(frame / FPS).state).rgba)
         yield np.ascontiguousarray(bgr[..., ::-1])
 
 
@@ -106,64 +109,81 @@ class Camera:
                 return camera_rgb(frames[0])
 
 
-def stages(avatar: Avatar, camera: Camera, watch: Stopwatch, backdrop: Backdrop) -> int:
-    """Time each stage alone, one after the other; returns in how many frames a face was found."""
-    session, performance, found = avatar.new_session(), live_performance(), 0
-    encoder = VideoEncoder("VP8", avatar.size, avatar.size, FPS, BITRATE)
+def stages(chain: Chain, size: int, camera: Camera, watch: Stopwatch, backdrop: Backdrop) -> int:
+    """Time each stage alone, one after the other, on one core; returns in how many frames a face was found."""
+    performance, found = live_performance(), 0
+    encoder = VideoEncoder("VP8", size, size, FPS, BITRATE)
     with FaceTracker() as tracker:
         for frame in tqdm(range(STAGE_FRAMES + WARM_UP), desc="stages", unit="frame", leave=False):
             now = frame / FPS
-            rgb = watch.time("decode", camera.next)
-            face = watch.time("track", lambda rgb=rgb, now=now: tracker.track(rgb, now))  # type: ignore[misc]
-            if face is not None:
-                found += 1
-                performance.camera.push(face.state, now)
-            state: DriveState = watch.time("drive", lambda now=now: performance.sample(now)).state  # type: ignore[misc]
-            picture = session.render(state)
+            with watch("decode"):
+                rgb = camera.next()
+            with watch("track"):
+                face = tracker.track(rgb, now)
+            with watch("drive"):
+                if face is not None:
+                    found += 1
+                    performance.camera.push(face.state, now)
+                state = performance.sample(now).state
+            picture = chain.render(state)
             for stage, seconds in picture.seconds.items():
                 watch.add(stage, seconds)
-            i420 = watch.time("convert", lambda rgba=picture.rgba: backdrop.i420(rgba))  # type: ignore[misc]
-            watch.time("encode", lambda i420=i420, pts=frame * 3000: encoder.encode(i420, pts))  # type: ignore[misc]
+            with watch("convert"):
+                i420 = backdrop.i420(picture.rgba)
+            with watch("encode"):
+                encoder.encode(i420, frame * 3000)
     return found
 
 
-def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdrop) -> dict[str, float]:
-    """Camera frames a second that go all the way from VP8 in to VP8 out, tracking and rendering side by side."""
-    performance: Performance = live_performance()
-    handover: queue.Queue[float] = queue.Queue(maxsize=1)
-    stop = threading.Event()
+class Follower(threading.Thread):
+    """Decodes and tracks camera frames and tells when each has been pushed into the performance."""
 
-    def follow() -> None:
+    def __init__(self, camera: Camera, performance: Performance) -> None:
+        super().__init__(name="mien-bench-tracking", daemon=True)
+        self.tracked: queue.Queue[float] = queue.Queue(maxsize=1)
+        self._camera, self._performance, self._stopped = camera, performance, threading.Event()
+
+    def run(self) -> None:
         with FaceTracker() as tracker:
-            while not stop.is_set():
+            while not self._stopped.is_set():
                 now = time.monotonic()
-                face = tracker.track(camera.next(), now)
+                face = tracker.track(self._camera.next(), now)
                 if face is not None:
-                    performance.camera.push(face.state, now)
-                while not stop.is_set():
-                    try:
-                        handover.put(now, timeout=0.1)
+                    self._performance.camera.push(face.state, now)
+                while not self._stopped.is_set():
+                    with contextlib.suppress(queue.Full):
+                        self.tracked.put(now, timeout=0.1)
                         break
-                    except queue.Full:
-                        continue
 
-    session, encoder = avatar.new_session(), VideoEncoder("VP8", avatar.size, avatar.size, FPS, BITRATE)
-    thread = threading.Thread(target=follow, name="mien-bench-tracking", daemon=True)
-    thread.start()
-    frames, begun, used = -WARM_UP, time.perf_counter(), time.process_time()
-    try:
-        while True:
-            handover.get(timeout=30)
-            picture = session.render(performance.sample(time.monotonic()).state, portrait_camera())
-            encoder.encode(backdrop.i420(picture.rgba), (frames + WARM_UP) * 3000)
-            frames += 1
-            if frames == 0:
-                begun, used = time.perf_counter(), time.process_time()
-            if frames > 0 and time.perf_counter() - begun >= seconds:
-                break
-    finally:
-        stop.set()
-        thread.join(5)
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join(5)
+
+
+def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdrop) -> dict[str, float]:
+    """Camera frames a second that go all the way from VP8 in to VP8 out, arranged in threads as the server does."""
+    performance = live_performance()
+    encoder = VideoEncoder("VP8", avatar.size, avatar.size, FPS, BITRATE)
+    renderers = [avatar.new_session() for _ in range(IN_FLIGHT)]
+    under_way: deque[Future[Picture]] = deque()
+    follower = Follower(camera, performance)
+    follower.start()
+    frames, begun, used = -WARM_UP, 0.0, 0.0
+    with ThreadPoolExecutor(IN_FLIGHT, "mien-bench-render") as workers:
+        try:
+            for number in itertools.count():
+                follower.tracked.get(timeout=30)
+                if len(under_way) == IN_FLIGHT:
+                    encoder.encode(backdrop.i420(under_way.popleft().result().rgba), number * 3000)
+                state = performance.sample(time.monotonic()).state
+                under_way.append(workers.submit(renderers[number % IN_FLIGHT].render, state))
+                frames += 1
+                if frames == 0:
+                    begun, used = time.perf_counter(), time.process_time()
+                if frames > 0 and time.perf_counter() - begun >= seconds:
+                    break
+        finally:
+            follower.stop()
     spent = time.perf_counter() - begun
     return {
         "fps": round(frames / spent, 1),
@@ -175,21 +195,25 @@ def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdro
 def bench(bundle: Path, engine: str, video: Path | None, seconds: float) -> dict[str, Any]:
     """The whole report, as plain values."""
     begun = time.perf_counter()
-    avatar = Avatar.load(bundle, engine)
+    read = read_bundle(bundle)
+    chosen = choose(engine, read)
+    avatar = Avatar(read, chosen.engine.name)
     load = time.perf_counter() - begun
+    graphs = {name: chosen.engine.load(read.files[f"{name}.onnx"], read.manifest.graphs[name]) for name in GRAPHS}
+    chain = Chain(graphs, read.manifest.latent)
     backdrop = Backdrop("#f4f2ee")
     if video is None:
-        packets = camera_stream(own_frames(avatar.new_session(), backdrop))
+        packets = camera_stream(own_frames(chain, backdrop))
     else:
         with VideoReader(video) as reader:
             packets = camera_stream(rgb for _, rgb in reader)
     watch = Stopwatch()
-    found = stages(avatar, Camera(packets), watch, backdrop)
+    found = stages(chain, avatar.size, Camera(packets), watch, backdrop)
     return {
         "machine": machine(),
         "versions": versions(),
         "bundle": {"name": avatar.name, "mb": round(bundle.stat().st_size / 1e6, 1), "load_s": round(load, 2)},
-        "engine": avatar.engine,
+        "engine": chosen.reason,
         "camera": "the avatar itself" if video is None else video.name,
         "faces_found": found / (STAGE_FRAMES + WARM_UP),
         "stages": watch.table(),

@@ -7,6 +7,7 @@ says which. A command is a module with a docstring, `add_arguments(parser)` and 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
@@ -18,6 +19,7 @@ GROUP = "mien.commands"
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's matrices are small here; its threads would only spin
     arguments = sys.argv[1:] if argv is None else argv
     commands = {entry.name: entry for entry in entry_points(group=GROUP)}
     if not arguments or arguments[0] in ("-h", "--help"):

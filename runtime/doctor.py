@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime.contract.bundle import Bundle, read_bundle
 from runtime.contract.drive import DriveState
-from runtime.engines.chain import Chain
+from runtime.engines.chain import Performer, joined
 from runtime.engines.choose import installed
 from runtime.errors import MienError, Unavailable
 from runtime.machine import machine, versions
@@ -125,11 +125,10 @@ def _engines(bundle: Bundle) -> list[Check]:
         if isinstance(engine, Unavailable):
             checks.append(Check(f"engine {name}", False, str(engine), needed=False))
             continue
-        graphs = {g: engine.load(bundle.files[f"{g}.onnx"], info) for g, info in bundle.manifest.graphs.items()}
-        chain = Chain(graphs, bundle.manifest.latent)
-        chain.render(DriveState())
+        performer = Performer(joined(engine, bundle), bundle.manifest.latent)
+        performer.render(DriveState())
         begun = time.perf_counter()
-        pictures[name] = chain.render(DriveState()).rgba.copy()
+        pictures[name] = performer.render(DriveState()).rgba.copy()
         took = 1000 * (time.perf_counter() - begun)
         checks.append(Check(f"engine {name}", True, f"{engine.description}: {took:.0f} ms a frame", needed=False))
     for name in sorted(set(pictures) - exact):

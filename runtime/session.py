@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import math
+import queue
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,9 +20,14 @@ from numpy.typing import NDArray
 from runtime.clock import FrameClock
 from runtime.contract.axes import Camera, portrait_camera
 from runtime.contract.drive import DriveState
+from runtime.driving.mixer import Mixed
 from runtime.driving.performance import Performance
 from runtime.history import CameraStamp, FrameRecord, StageTimes
 
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 2
+"""Frames in the making at once, one a processor core; see `runtime.engines.STREAMS`."""
 MAX_YAW = math.radians(60)
 MAX_PITCH = math.radians(40)
 """How far the view may be turned."""
@@ -99,6 +108,9 @@ class Session:
         self._stop = threading.Event()
         self._on_end = on_end
         self._thread = threading.Thread(target=self._run, name="mien-session", daemon=True)
+        self._handing = threading.Condition()
+        self._next = 0
+        """Ticket of the frame that the sinks get next."""
 
     def start(self) -> None:
         """Begins to render; returns at once."""
@@ -128,27 +140,76 @@ class Session:
         self._view = portrait_camera(yaw, pitch) if yaw or pitch else None
 
     def _run(self) -> None:
-        try:
-            renderer = self.avatar.new_session()
-            while (tick := self.clock.wait(self._stop)) is not None:
-                if self._sinks:
-                    self._turn(renderer, tick.index, tick.pts)
-        finally:
-            if self._on_end is not None:
-                self._on_end()
+        free: queue.SimpleQueue[AvatarSession] = queue.SimpleQueue()
+        for _ in range(IN_FLIGHT):
+            free.put(self.avatar.new_session())
+        failed = threading.Event()
+        tickets = itertools.count()
+        with ThreadPoolExecutor(IN_FLIGHT, "mien-render") as workers:
+            try:
+                while not failed.is_set():
+                    renderer = free.get()  # at most IN_FLIGHT frames are in the making; the clock counts missed ticks
+                    tick = self.clock.wait(self._stop)
+                    if tick is None:
+                        break
+                    if not self._sinks:
+                        free.put(renderer)
+                        continue
+                    sampled = time.monotonic()
+                    job = _Job(next(tickets), tick.index, tick.pts, sampled, self.performance.sample(sampled))
+                    workers.submit(self._turn, job, renderer, free, failed).add_done_callback(_report)
+            finally:
+                self._stop.set()
+        if self._on_end is not None:
+            self._on_end()
 
-    def _turn(self, renderer: AvatarSession, index: int, pts: int) -> None:
-        sampled = time.monotonic()
-        mixed = self.performance.sample(sampled)
-        stamp = self.camera_stamps.get(mixed.captured) if mixed.base == "camera" and mixed.captured else None
-        picture = renderer.render(mixed.state, self._view)
+    def _turn(
+        self, job: _Job, renderer: AvatarSession, free: queue.SimpleQueue[AvatarSession], failed: threading.Event
+    ) -> None:
+        """Renders one frame and hands it on after all earlier ones; a failure ends the session."""
+        handed = False
+        try:
+            picture = renderer.render(job.mixed.state, self._view)
+            with self._handing:
+                self._handing.wait_for(lambda: self._next == job.ticket or failed.is_set())
+                if not failed.is_set():
+                    self._hand_on(job, picture)
+            handed = True
+        finally:
+            with self._handing:
+                self._next = job.ticket + 1
+                if not handed:
+                    failed.set()
+                self._handing.notify_all()
+            free.put(renderer)
+
+    def _hand_on(self, job: _Job, picture: Picture) -> None:
         rendered = time.monotonic()
-        record = FrameRecord(index, pts, mixed.source, stamp, sampled, rendered, picture.seconds)
+        mixed = job.mixed
+        stamp = self.camera_stamps.get(mixed.captured) if mixed.base == "camera" and mixed.captured else None
+        record = FrameRecord(job.index, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
         self.rendered += 1
         for stage, seconds in picture.seconds.items():
             self.times.add(stage, seconds)
-        self.times.add("render", rendered - sampled)
+        self.times.add("render", rendered - job.sampled)
         drive_sequence = mixed.sequence if mixed.base == "coefficients" else None
         frame = Frame(picture.rgba, record, drive_sequence or 0)
         for sink in self._sinks:
             sink.consume(frame)
+
+
+def _report(done: Future[None]) -> None:
+    error = done.exception()
+    if error is not None:
+        log.error("rendering failed, the session ends", exc_info=error)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One frame to render."""
+
+    ticket: int
+    index: int
+    pts: int
+    sampled: float
+    mixed: Mixed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,17 @@ def build(
     maps = MotionMaps(HeadModel.load(), np.asarray(identity, np.float32), texture, preset.motion_map).eval()
     latents = torch.zeros(frames, preset.latent, requires_grad=True)
     return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity)
+
+
+def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
+    """`run`, rendering with other numbers of samples along a ray than it was trained with, where given."""
+    given = {"samples": samples, "guide_samples": guide_samples}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if any(not 1 <= value <= 128 for value in changed.values()):
+        raise BadInput(f"samples along a ray must be 1 to 128, got {changed}")
+    for model in (run.model, run.averaged):
+        model.preset = replace(model.preset, **changed)  # type: ignore[arg-type]
+    return run
 
 
 def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

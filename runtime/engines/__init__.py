@@ -6,6 +6,7 @@ installed and takes the fastest. TensorRT and CUDA join as further files and row
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,6 +16,15 @@ from numpy.typing import NDArray
 from runtime.contract.bundle import GraphInfo
 
 Arrays = Mapping[str, NDArray[np.generic]]
+
+STREAMS = 2
+"""Pictures in the making at once. Graphs of many small steps use several cores better one picture a core than one step
+at a time, and a step that waits for a busy core then holds up nobody else."""
+
+
+def default_threads() -> int:
+    """Threads for one picture: the machine's cores shared by `STREAMS`."""
+    return max(1, (os.cpu_count() or 1) // STREAMS)
 
 
 class GraphSession(Protocol):
@@ -31,6 +41,10 @@ class Graph(Protocol):
     def new_session(self) -> GraphSession: ...
 
 
+Loadable = Mapping[str, tuple[bytes, GraphInfo]]
+"""ONNX bytes and description of each graph, in the order in which they run."""
+
+
 class Engine(Protocol):
     """A backend on one device."""
 
@@ -43,4 +57,9 @@ class Engine(Protocol):
 
     def load(self, onnx: bytes, info: GraphInfo) -> Graph:
         """Make a graph ready for batches of 1. Raises BundleError where the backend cannot read it."""
+        ...
+
+    def load_joined(self, graphs: Loadable, outputs: tuple[str, ...]) -> Graph:
+        """The graphs as one that gives `outputs` of any of them: an input that an earlier graph puts out by the same
+        name is taken from there."""
         ...

@@ -1,17 +1,19 @@
-"""The three graphs run one after the other for one picture."""
+"""From a drive state to a picture through the three graphs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.contract.axes import Camera, portrait_camera
+from runtime.contract.axes import Array, Camera, portrait_camera
+from runtime.contract.bundle import GRAPHS, Bundle
 from runtime.contract.drive import DriveState
-from runtime.engines import Graph
+from runtime.engines import Engine, Graph
 
 
 @dataclass(frozen=True)
@@ -25,29 +27,67 @@ class Picture:
     depth: NDArray[np.float32]
     """[R, R], dm along the camera's axis, 0 where nothing is."""
     seconds: dict[str, float]
-    """Time in the generator, the renderer and the super-resolution."""
+    """Time in the graphs, by name where they run apart."""
 
 
-class Chain:
-    """Sessions of the three graphs. Use it from one thread at a time."""
+OUTPUTS = ("rgba", "alpha", "depth")
 
-    def __init__(self, graphs: Mapping[str, Graph], latent: int) -> None:
-        """`graphs` by name (generator, renderer, sr); `latent` is the length of γ, which inference sets to zero."""
-        self._generator, self._renderer, self._sr = (graphs[n].new_session() for n in ("generator", "renderer", "sr"))
-        self._latent = np.zeros((1, latent), np.float32)
-        self._camera = portrait_camera()
+
+def joined(engine: Engine, bundle: Bundle) -> Graph:
+    """The bundle's three graphs as one, ready on `engine`."""
+    graphs = {name: (bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name]) for name in GRAPHS}
+    return engine.load_joined(graphs, OUTPUTS)
+
+
+class Performer:
+    """A session of the joined graphs. Use it from one thread at a time."""
+
+    def __init__(self, graph: Graph, latent: int) -> None:
+        self._session = graph.new_session()
+        self._inputs = _Inputs(latent)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
         """The avatar doing `state`, seen from `camera` (by default the portrait camera)."""
-        camera = camera or self._camera
+        begun = time.perf_counter()
+        made = self._session.run(self._inputs.drive(state) | self._inputs.view(state, camera))
+        return _picture(made, {"graphs": time.perf_counter() - begun})
+
+
+class Chain:
+    """The three graphs one after the other, each timed. Use it from one thread at a time."""
+
+    def __init__(self, graphs: Mapping[str, Graph], latent: int) -> None:
+        """`graphs` by name (generator, renderer, sr); `latent` is the length of γ, which inference sets to zero."""
+        self._generator, self._renderer, self._sr = (graphs[name].new_session() for name in GRAPHS)
+        self._inputs = _Inputs(latent)
+
+    def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
+        """As `Performer.render`."""
         marks = [time.perf_counter()]
-        drive = {"expression": state.expression[None], "detail": state.detail[None], "latent": self._latent}
-        planes = self._generator.run(drive)
+        planes = self._generator.run(self._inputs.drive(state))
         marks.append(time.perf_counter())
-        view = {"pose": state.pose[None], "intrinsics": camera.intrinsics[None], "extrinsics": camera.extrinsics[None]}
+        view = self._inputs.view(state, camera)
         rendered = self._renderer.run({"coarse": planes["coarse"], "fine": planes["fine"], **view})
         marks.append(time.perf_counter())
         picture = self._sr.run({"features": rendered["features"], "alpha": rendered["alpha"]})
         marks.append(time.perf_counter())
-        seconds = dict(zip(("generator", "renderer", "sr"), np.diff(marks).tolist(), strict=True))
-        return Picture(picture["rgba"][0], rendered["alpha"][0, 0], rendered["depth"][0, 0], seconds)
+        return _picture({**rendered, **picture}, dict(zip(GRAPHS, np.diff(marks).tolist(), strict=True)))
+
+
+class _Inputs:
+    """A drive state and a camera as batches of 1."""
+
+    def __init__(self, latent: int) -> None:
+        self._latent = np.zeros((1, latent), np.float32)
+        self._camera = portrait_camera()
+
+    def drive(self, state: DriveState) -> dict[str, Array]:
+        return {"expression": state.expression[None], "detail": state.detail[None], "latent": self._latent}
+
+    def view(self, state: DriveState, camera: Camera | None) -> dict[str, Array]:
+        camera = camera or self._camera
+        return {"pose": state.pose[None], "intrinsics": camera.intrinsics[None], "extrinsics": camera.extrinsics[None]}
+
+
+def _picture(made: Mapping[str, NDArray[Any]], seconds: dict[str, float]) -> Picture:
+    return Picture(made["rgba"][0], made["alpha"][0, 0], made["depth"][0, 0], seconds)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from runtime.contract.bundle import GraphInfo
-from runtime.engines import Arrays
+from runtime.engines import Arrays, Loadable, default_threads
 from runtime.errors import BundleError, Unavailable
 
 
@@ -23,18 +22,34 @@ class OnnxRuntimeGraph:
         return dict(zip(self._outputs, self._session.run(list(self._outputs), dict(inputs)), strict=True))
 
 
+class JoinedGraphs:
+    """Graphs run in turn; also its own session."""
+
+    def __init__(self, graphs: list[tuple[OnnxRuntimeGraph, GraphInfo]], outputs: tuple[str, ...]) -> None:
+        self._graphs, self._outputs = graphs, outputs
+
+    def new_session(self) -> JoinedGraphs:
+        return self
+
+    def run(self, inputs: Arrays) -> Arrays:
+        known = dict(inputs)
+        for graph, info in self._graphs:
+            known |= graph.run({t.name: known[t.name] for t in info.inputs})
+        return {name: known[name] for name in self._outputs}
+
+
 class OnnxRuntimeEngine:
     name = "onnxruntime"
     exact = True
 
     def __init__(self, threads: int | None = None) -> None:
-        """`threads` for one inference, all cores by default. Raises Unavailable where ONNX Runtime is not installed."""
+        """`threads` for one picture. Raises Unavailable where ONNX Runtime is not installed."""
         try:
             import onnxruntime
         except ImportError:
             raise Unavailable("the engine 'onnxruntime' needs its package: pip install onnxruntime") from None
         self._runtime = onnxruntime
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or default_threads()
         self.description = f"ONNX Runtime {onnxruntime.__version__}, CPU, float32, {self._threads} threads"
 
     def load(self, onnx: bytes, info: GraphInfo) -> OnnxRuntimeGraph:
@@ -47,3 +62,6 @@ class OnnxRuntimeEngine:
         except self._runtime.capi.onnxruntime_pybind11_state.Fail as error:
             raise BundleError(f"ONNX Runtime cannot read a graph of the bundle: {str(error).splitlines()[0]}") from error
         return OnnxRuntimeGraph(session, tuple(t.name for t in info.outputs))
+
+    def load_joined(self, graphs: Loadable, outputs: tuple[str, ...]) -> JoinedGraphs:
+        return JoinedGraphs([(self.load(onnx, info), info) for onnx, info in graphs.values()], outputs)

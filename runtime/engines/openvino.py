@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from runtime.contract.bundle import GraphInfo
-from runtime.engines import Arrays
+from runtime.engines import STREAMS, Arrays, Loadable, default_threads
 from runtime.errors import BundleError, Unavailable
 
 
@@ -37,34 +36,58 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, threads: int | None = None) -> None:
-        """`threads` for one inference, all cores by default. Raises Unavailable where OpenVINO is not installed."""
+        """`threads` for one picture. Raises Unavailable where OpenVINO is not installed."""
         try:
             import openvino
         except ImportError:
             raise Unavailable("the engine 'openvino' needs its package: pip install openvino") from None
+        self._openvino = openvino
         self._core = openvino.Core()
         capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._precision = "bf16" if "BF16" in capabilities else "f32"
         self.exact = self._precision == "f32"
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or default_threads()
         release = openvino.__version__.split("-")[0]
-        self.description = f"OpenVINO {release}, CPU, {self._precision}, {self._threads} threads"
+        self.description = f"OpenVINO {release}, CPU, {self._precision}, {STREAMS} pictures of {self._threads} threads"
 
     def load(self, onnx: bytes, info: GraphInfo) -> OpenVinoGraph:
+        return self._compile(self._read(onnx, info), tuple(t.name for t in info.outputs))
+
+    def load_joined(self, graphs: Loadable, outputs: tuple[str, ...]) -> OpenVinoGraph:
+        """One model, so that what one graph hands to the next keeps its precision and layout."""
+        made: dict[str, Any] = {}
+        parameters: list[Any] = []
+        for onnx, info in graphs.values():
+            model = self._read(onnx, info)
+            for parameter in model.get_parameters():
+                name = parameter.get_friendly_name()
+                if name in made:
+                    for reader in parameter.output(0).get_target_inputs():
+                        reader.replace_source_output(made[name])
+                else:
+                    parameters.append(parameter)
+            for tensor, result in zip(info.outputs, model.get_results(), strict=True):
+                made[tensor.name] = result.input_value(0)
+        joined = self._openvino.Model([made[name] for name in outputs], parameters, "joined")
+        return self._compile(joined, outputs)
+
+    def _read(self, onnx: bytes, info: GraphInfo) -> Any:
         try:
             model = self._core.read_model(onnx)
         except RuntimeError as error:
             raise BundleError(f"OpenVINO cannot read a graph of the bundle: {str(error).splitlines()[0]}") from error
         model.reshape({t.name: [1, *t.shape[1:]] for t in info.inputs})
-        if info.float32 and self._precision != "f32":
+        if info.float32 and not self.exact:
             model = self._keep_float32(model, set(info.float32))
+        return model
+
+    def _compile(self, model: Any, outputs: tuple[str, ...]) -> OpenVinoGraph:
         options = {
             "INFERENCE_PRECISION_HINT": self._precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": STREAMS,
+            "INFERENCE_NUM_THREADS": self._threads * STREAMS,
         }
-        compiled = self._core.compile_model(model, "CPU", options)
-        return OpenVinoGraph(compiled, tuple(t.name for t in info.outputs))
+        return OpenVinoGraph(self._core.compile_model(model, "CPU", options), outputs)
 
     def _keep_float32(self, model: Any, names: set[str]) -> Any:
         """`model` with these nodes marked precise.
@@ -72,11 +95,9 @@ class OpenVinoEngine:
         The mark is OpenVINO's DisableFP16Compression attribute, which the CPU plugin honours for bfloat16 too. Python
         can only set it in the written form of a model.
         """
-        import openvino
-
         with tempfile.TemporaryDirectory(prefix="mien-") as folder:
             description, weights = Path(folder, "graph.xml"), Path(folder, "graph.bin")
-            openvino.serialize(model, description, weights)
+            self._openvino.serialize(model, description, weights)
             tree = ElementTree.parse(description)
             for layer in tree.iterfind("layers/layer"):
                 if layer.get("name") in names:
