@@ -1,7 +1,8 @@
 """The 52 named axes as an animator would draw them: displacements of a few vertices, spread smoothly over the face.
 
-Each table is for the subject's right side and gives ``{vertex: (outwards, up, forwards)}`` in cm at coefficient 1; the left
-side is its mirror image. What each axis does follows the descriptions of Apple's ``ARFaceAnchor.BlendShapeLocation``.
+Each table is for the subject's right side and gives ``{vertex: (outwards, up, forwards)}`` in cm at coefficient 1;
+the left side is its mirror image. What each axis does follows the descriptions of Apple's
+``ARFaceAnchor.BlendShapeLocation``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ SIDED: dict[str, Handles] = {
     "mouthSmile": _at(CORNER, 0.95, 0.8, -0.35) | _at((185, 191), 0.7, 0.5, -0.2) | _at((40, 80), 0.45, 0.25, -0.1)
     | _at((146, 95), 0.7, 0.5, -0.2) | _at((91, 88), 0.45, 0.3, -0.1) | _at((205, 50, 36), 0.2, 0.4, 0.25)
     | _at((0, 13, 14, 17), 0, 0.05, 0) | NOSE_STILL,
-    "mouthFrown": _at(CORNER, 0.15, -0.7, -0.1) | _at((185, 191, 146, 95), 0.1, -0.45, 0) | _at((0, 13, 14, 17), 0, 0, 0)
+    "mouthFrown": _at(CORNER, 0.15, -0.7, -0.1) | _at((185, 191, 146, 95), 0.1, -0.45, 0)
+    | _at((0, 13, 14, 17), 0, 0, 0)
     | NOSE_STILL,
     "mouthDimple": _at(CORNER, 0.5, 0.05, -0.45) | _at((0, 13, 14, 17), 0, 0, 0) | NOSE_STILL,
     "mouthStretch": _at(CORNER, 0.85, -0.35, -0.25) | _at((146, 91, 95, 88), 0.5, -0.3, 0) | _at((0, 13), 0, 0, 0)
@@ -63,7 +65,8 @@ SIDED: dict[str, Handles] = {
     | _at((146, 95), 0.1, -0.4, 0) | UPPER_STILL | _at(CHIN, 0, -0.05, 0),
     "mouthUpperUp": _at((40, 39, 80, 81), 0.1, 0.7, 0) | _at((37, 82), 0.05, 0.65, 0) | _at((0, 13), 0, 0.4, 0)
     | _at((185, 191), 0.1, 0.3, 0) | _at((98, 64), 0.05, 0.15, 0) | LOWER_STILL,
-    "browDown": _at(BROW_INNER, -0.25, -0.55, 0.05) | _at(BROW_MIDDLE, -0.15, -0.5, 0.05) | _at(BROW_OUTER, -0.05, -0.3, 0)
+    "browDown": _at(BROW_INNER, -0.25, -0.55, 0.05) | _at(BROW_MIDDLE, -0.15, -0.5, 0.05)
+    | _at(BROW_OUTER, -0.05, -0.3, 0)
     | EYES_STILL | _at((10, 168), 0, -0.05, 0),
     "browOuterUp": _at(BROW_OUTER, 0, 1.0, 0) | _at(BROW_MIDDLE, 0, 0.9, 0) | _at(BROW_INNER, 0, 0.15, 0) | EYES_STILL,
     "cheekSquint": _at((50, 205, 36, 101), 0.05, 0.4, 0.15) | _at((117, 118, 119), 0, 0.3, 0.1) | _at(POUCH, 0, 0.12, 0)
@@ -76,7 +79,8 @@ WHOLE: dict[str, Handles] = {
     "jawForward": _at(LOWER, 0, 0.05, 0.5) | _at(CHIN, 0, 0, 0.7) | _at(JAW, 0, 0, 0.4) | UPPER_STILL,
     "mouthFunnel": _at(UPPER, -0.15, 0.4, 0.65) | _at(LOWER, -0.15, -0.45, 0.65) | _at(CORNER, -0.7, 0, 0.5)
     | _at((185, 191, 146, 95), -0.6, 0, 0.5) | _at((0, 13), 0, 0.45, 0.6) | _at((14, 17), 0, -0.5, 0.6),
-    "mouthPucker": _at(CORNER, -1.1, 0, 0.6) | _at((185, 191, 146, 95), -0.9, 0, 0.65) | _at((40, 80, 91, 88), -0.65, 0, 0.7)
+    "mouthPucker": _at(CORNER, -1.1, 0, 0.6) | _at((185, 191, 146, 95), -0.9, 0, 0.65)
+    | _at((40, 80, 91, 88), -0.65, 0, 0.7)
     | _at((39, 81, 181, 178), -0.4, 0, 0.75) | _at((37, 82, 84, 87), -0.2, 0, 0.75) | _at((0, 13, 14, 17), 0, 0, 0.75),
     "mouthRollLower": _at(LOWER_OUTER, 0, 0.35, -0.3) | _at(LOWER_INNER, 0, 0.12, -0.4) | UPPER_STILL
     | _at(CORNER, 0, 0, 0),

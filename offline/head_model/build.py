@@ -1,7 +1,7 @@
 """Builds the head model: ``python -m offline.head_model.build --canonical canonical_face_model.obj VIDEO...``.
 
-The canonical face is in MediaPipe's repository, ``mediapipe/modules/face_geometry/data``. The videos refine the axes and
-give the detail axes; only averages over all of them go into the model, and no picture.
+The canonical face is in MediaPipe's repository, ``mediapipe/modules/face_geometry/data``. The videos refine the axes
+and give the detail axes; only averages over all of them go into the model, and no picture.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from offline.head_model.authored import Author
 from offline.head_model.identity import identity_basis
 from offline.head_model.refine import SubjectSequence, refine
-from offline.head_model.topology import Smoother, mirror_permutation, read_canonical_face
+from offline.head_model.topology import Floats, Smoother, mirror_permutation, read_canonical_face
 from offline.track.video import see, usual_focal
 from runtime.contract.drive import DETAIL
 from runtime.contract.head_model import LOWER_LIP_INNER, LOWER_LIP_OUTER, UPPER_LIP_INNER, VERTICES, HeadModel
@@ -46,7 +46,7 @@ def authored_model(canonical: Path) -> HeadModel:
 
 def _closed_lips(vertices: np.ndarray, smoother: Smoother) -> np.ndarray:
     """Displacements that bring the canonical face's parted lips together."""
-    handles = {}
+    handles: dict[int, Floats] = {}
     for upper, inner, outer in zip(UPPER_LIP_INNER, LOWER_LIP_INNER, LOWER_LIP_OUTER, strict=True):
         gap = vertices[upper] - vertices[inner]
         handles |= {upper: -0.2 * gap, inner: 0.75 * gap, outer: 0.5 * gap}

@@ -1,8 +1,8 @@
 """The identity basis: how faces differ, as a Gaussian process over the mesh.
 
-Too few people are at hand for principal components, so the covariance is stated instead of sampled: nearby vertices move
-alike, and both halves of a face alike (Lüthi et al., Gaussian Process Morphable Models, 2018). What a rigid motion or
-a change of size can do belongs to the pose and is taken out.
+Too few people are at hand for principal components, so the covariance is stated instead of sampled: nearby vertices
+move alike, and both halves of a face alike (Lüthi et al., Gaussian Process Morphable Models, 2018). What a rigid
+motion or a change of size can do belongs to the pose and is taken out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Refines the authored axes on tracked videos and finds what they leave.
 
-Three things share what a fit leaves of the landmarks' motion, in this order: how MediaPipe's landmarks slide over the face
-as the head turns (no expression, but it would be taken for one), corrections of the named axes, and the detail axes. Every
-frame counts twice, once as a mirror shows it, so that left and right stay a pair.
+Three things share what a fit leaves of the landmarks' motion, in this order: how MediaPipe's landmarks slide over the
+face as the head turns (no expression, but it would be taken for one), corrections of the named axes, and the detail
+axes. Every frame counts twice, once as a mirror shows it, so that left and right stay a pair.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def refine(
 
 
 def principal_axes(residual: Floats, count: int) -> Floats:
-    """The leading principal components [count, 478, 3] of residuals [N, 478, 3], each scaled to one standard deviation."""
+    """The leading principal components [count, 478, 3] of residuals [N, 478, 3], each scaled to one standard
+    deviation."""
     flat = (residual - residual.mean(0)).reshape(len(residual), -1)
     _, singular, axes = np.linalg.svd(flat, full_matrices=False)
     deviation = singular[:count, None] / np.sqrt(len(flat))
@@ -115,7 +116,7 @@ def _evidence(
             (-1, expression[:, names], detail @ swap, mirrored(motion.residual, permutation)),
         ):
             coefficients.append(np.concatenate([named - named.mean(0), other - other.mean(0)], 1))
-            turned = turn_features(angles * [sign, 1, sign])
+            turned = turn_features(angles * np.array([sign, 1.0, sign]))
             features.append(turned - turned.mean(0))
             residuals.append(residual)
     return Evidence(np.concatenate(coefficients), np.concatenate(features), np.concatenate(residuals))

@@ -24,7 +24,9 @@ def measure(video: Path, model: HeadModel, progress: bool = True) -> Motion:
 
 def row(name: str, motion: Motion) -> str:
     """One line of the table."""
-    moved, left = (100 * np.sqrt(np.square(each[..., PICTURE]).sum(-1).mean()) for each in (motion.motion, motion.residual))
+    moved, left = (
+        100 * np.sqrt(np.square(each[..., PICTURE]).sum(-1).mean()) for each in (motion.motion, motion.residual)
+    )
     shares = 100 * motion.explained(PICTURE), 100 * motion.explained()
     return f"| {name} | {len(motion.motion)} | {shares[0]:.1f} % | {shares[1]:.1f} % | {moved:.2f} | {left:.2f} |"
 

@@ -50,7 +50,7 @@ def _irises(face: Floats) -> Floats:
     ring = IRIS_RADIUS * np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
     points = []
     for side in ("right", "left"):
-        outer, inner = face[list(EYE_CORNERS[side])]  # type: ignore[index]
+        outer, inner = face[list(EYE_CORNERS[side])]
         width = np.linalg.norm(outer - inner)
         points.append((outer + inner) / 2 + width * np.array([0, 0.06, 0.1]) + ring)
     return np.concatenate(points)

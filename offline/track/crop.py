@@ -64,7 +64,9 @@ def square_around(solutions: list[Solution], focal: float, width: int, height: i
     return Crop(left, top, side)
 
 
-def camera_of(crop: Crop, rest: NDArray[np.floating], place: NDArray[np.floating], focal: float, width: int, height: int) -> Camera:
+def camera_of(
+    crop: Crop, rest: NDArray[np.floating], place: NDArray[np.floating], focal: float, width: int, height: int
+) -> Camera:
     """The crop's camera in a world where the head rests at the origin, facing along +z.
 
     `rest` [3, 3] and `place` [3] are the head's pose at rest in camera-centred world axes.

@@ -34,7 +34,9 @@ class Matting:
     def __enter__(self) -> Matting:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._segmentation.close()
 
     def matte(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -34,7 +34,8 @@ def motion_map(
     texture: NDArray[np.floating],
     size: int,
 ) -> Array:
-    """The reference: [6, size, size] of deformed and neutral head-space vertices [468, 3] and a texture [T, T, 3] in 0..1."""
+    """The reference: [6, size, size] of deformed and neutral head-space vertices [468, 3] and a texture [T, T, 3] in
+    0..1."""
     index, barycentrics = rasterise(vertices, triangles, size)
     corners = triangles[index]
     normals = np.einsum("hwk,hwkc->hwc", barycentrics, vertex_normals(vertices, triangles)[corners])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,8 @@ def mean_texture(clip: Clip, model: HeadModel, size: int) -> Array:
 
 
 def _seen(clip: Clip, model: HeadModel, frame: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Where the vertices are in a frame (u, v) [468, 2], and the cosines between their normals and the line of sight."""
+    """Where the vertices are in a frame (u, v) [468, 2], and the cosines between their normals and the line of
+    sight."""
     state, camera = clip.state(frame), clip.info.camera
     head = model.vertices(clip.identity, state.expression, state.detail)[:FACE_VERTICES]
     pose = state.pose
@@ -56,7 +59,8 @@ def _seen(clip: Clip, model: HeadModel, frame: int) -> tuple[NDArray[np.floating
 
 def _filled(total: NDArray[np.floating], weight: NDArray[np.floating]) -> Array:
     """Weighted means, spread outwards over what has no weight by ever coarser averages."""
-    level_total, level_weight = total, weight
+    level_total: NDArray[Any] = total
+    level_weight: NDArray[Any] = weight
     result = np.zeros_like(total)
     known = np.zeros(weight.shape, bool)
     size = weight.shape[0]

@@ -18,8 +18,8 @@ from offline.clip import Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
 from offline.track.matte import Matting
 from offline.track.performance import Performance, fit_performance
-from offline.track.smooth import smooth_coefficients, smooth_poses, split
 from offline.track.reading import frame_count, read_frames
+from offline.track.smooth import smooth_coefficients, smooth_poses, split
 from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput

@@ -1,7 +1,7 @@
 """The head model: face vertices from identity, expression and detail coefficients.
 
-``S = mean + identity · α + expression · β + detail · δ`` on the topology of MediaPipe's face landmarks: the 468 vertices
-of its canonical face and five points on each iris. Units are dm and the axes those of `runtime.contract.axes`.
+``S = mean + identity · α + expression · β + detail · δ`` on the topology of MediaPipe's face landmarks: the 468
+vertices of its canonical face and five points on each iris. Units are dm and the axes those of `runtime.contract.axes`.
 
 The shipped model (`data/head_model.npz`, built by `offline.head_model.build`) derives from MediaPipe's
 ``canonical_face_model.obj``, copyright The MediaPipe Authors, Apache License 2.0.
@@ -100,7 +100,9 @@ class HeadModel:
                 missing = sorted(set(cls.__dataclass_fields__) - set(arrays.files))
                 fields = {name: arrays[name] for name in cls.__dataclass_fields__ if name not in missing}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BadInput(f"The head model cannot be read ({error}); give an .npz file that Mien has built.") from error
+            raise BadInput(
+                f"The head model cannot be read ({error}); give an .npz file that Mien has built."
+            ) from error
         if missing:
             raise BadInput(f"The head model lacks '{missing[0]}'; build it again.")
         return _validated(cls(**fields))
@@ -171,7 +173,9 @@ def _validated(model: HeadModel) -> HeadModel:
     for name, shape in shapes.items():
         value = getattr(model, name)
         if value.shape != shape:
-            raise BadInput(f"The head model's '{name}' has shape {value.shape} where {shape} is needed; build it again.")
+            raise BadInput(
+                f"The head model's '{name}' has shape {value.shape} where {shape} is needed; build it again."
+            )
         if not np.isfinite(value).all():
             raise BadInput(f"The head model's '{name}' holds a value that is not finite; build it again.")
     if model.triangles.size and not 0 <= model.triangles.min() <= model.triangles.max() < VERTICES:

@@ -1,7 +1,7 @@
-"""Eyes measured directly: how far each lid is down and where the irises point.
+"""Eyes measured directly: how far each lid is down or up and where the irises point.
 
-A linear model fitted to all landmarks at once blurs both, so they are read from the few landmarks that show them, against
-the person's own open eye and resting gaze, which are learnt while tracking.
+A linear model fitted to all landmarks at once blurs both, so they are read from the few landmarks that show them,
+against the person's own open eye and resting gaze, which are learnt while tracking.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.contract.drive import EXPRESSIONS, INDEX, gaze_coefficients
+from runtime.contract.drive import INDEX, gaze_coefficients
 from runtime.contract.head_model import EYE_CORNERS, IRIS, LOWER_LID, UPPER_LID, Side
 
 SIDES: tuple[Side, Side] = ("left", "right")
@@ -25,16 +25,18 @@ LOOKING_DOWN_CLOSES = 0.3
 """Share of the open gap that the upper lid gives up when looking fully down."""
 DEAD_ZONE = 0.08
 """Blink below which an eye counts as open, so that lid noise does not make it flutter."""
-RISE, FALL, DROP, GAZE_DRIFT = 1.5, 0.05, 8.0, 0.05
+WIDE_FROM, WIDE_TO = 1.1, 1.45
+"""Lid gap over the person's open level at which eyeWide begins and is full."""
+RISE, FALL, DROP, GAZE_DRIFT = 0.4, 0.05, 8.0, 0.05
 """Rates, 1/s, at which the open level rises and falls, the closed level drops and the resting gaze drifts."""
 ACQUAINTED = 3.0
 """Seconds over which levels are learnt quickly."""
-HASTE = 4.0
+HASTE = 8.0
 """How much quicker that is."""
 TYPICAL_OPEN = (0.2, 0.45)
 """Lid gap over eye width that open eyes may have when they are seen for the first time."""
-LOOKS: tuple[int, ...] = tuple(i for i, name in enumerate(EXPRESSIONS) if name.startswith("eyeLook"))
 BLINKS: dict[Side, int] = {"left": INDEX["eyeBlinkLeft"], "right": INDEX["eyeBlinkRight"]}
+WIDES: dict[Side, int] = {"left": INDEX["eyeWideLeft"], "right": INDEX["eyeWideRight"]}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Eyes:
 
     blink: dict[Side, float]
     """0 open to 1 shut."""
+    wide: dict[Side, float]
+    """0 to 1 opened beyond the usual."""
     look: dict[str, float]
     """The eight eyeLook coefficients by name."""
 
@@ -66,7 +70,8 @@ class EyeReader:
         gaze = self._gaze(head, gaps, elapsed)
         look = gaze_coefficients(*gaze)
         blink = {side: self._blink(side, gaps[side], look["eyeLookDownLeft"], elapsed) for side in SIDES}
-        return Eyes(blink, look)
+        wide = {side: self._wide(side, gaps[side]) for side in SIDES}
+        return Eyes(blink, wide, look)
 
     def _blink(self, side: Side, gap: float, down: float, elapsed: float) -> float:
         gap = gap / (1 - LOOKING_DOWN_CLOSES * down)
@@ -76,7 +81,7 @@ class EyeReader:
         if gap > level:
             self._open[side] += (gap - level) * min(1.0, haste * RISE * elapsed)
         elif gap > (0.45 if new else 0.7) * level:
-            self._open[side] += (gap - level) * min(1.0, (HASTE * haste if new else 1.0) * FALL * elapsed)
+            self._open[side] += (gap - level) * min(1.0, (2 * haste if new else 1.0) * FALL * elapsed)
         level = self._open[side]
         low, high = level * CLOSED_SHARES[0], level * CLOSED_SHARES[1]
         if gap < self._closed[side]:
@@ -84,6 +89,9 @@ class EyeReader:
         self._closed[side] = float(np.clip(self._closed[side], low, high))
         shut = (level - gap) / (level - self._closed[side])
         return float(np.clip((shut - DEAD_ZONE) / (1 - 2 * DEAD_ZONE), 0.0, 1.0))
+
+    def _wide(self, side: Side, gap: float) -> float:
+        return float(np.clip((gap / self._open[side] - WIDE_FROM) / (WIDE_TO - WIDE_FROM), 0.0, 1.0))
 
     def _gaze(self, head: NDArray[np.floating], gaps: dict[Side, float], elapsed: float) -> tuple[float, float]:
         """(yaw, pitch), radians; the eye that is open wider counts more."""

@@ -38,8 +38,6 @@ OVAL_WEIGHT = 0.3
 """Weight of the face's outline, which slides over the skin as the head turns."""
 LIP_GAP_WEIGHT = 4.0
 """Weight of the gap between the lips: a millimetre there is the difference between a shut mouth and speech."""
-LIP_PAIRS = slice(2, 7)
-"""Which of the inner lips' pairs, the middle ones."""
 EXPRESSION_SPREAD = 0.5
 SPREADS = {
     "jawOpen": 1.0, "mouthPucker": 0.8, "mouthFunnel": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8,
@@ -51,7 +49,7 @@ EXPRESSION_COST = 0.3
 """Prior on the named axes: a Gaussian, wider for what faces do often, and a small price that keeps at rest those that
 explain nothing."""
 DETAIL_SPREAD = 1.0
-HOLD = 6.0
+HOLD = 30.0
 """Weight of the previous frame's coefficients, which quiets landmark noise."""
 
 
@@ -64,8 +62,8 @@ class Observation:
 
     @classmethod
     def of(cls, landmarks: NDArray[np.floating], width: int, height: int, focal: float) -> Observation:
-        """From landmarks [478, 3] (u, v in 0..1, z relative to the width) of a picture whose focal length is `focal` times
-        its width."""
+        """From landmarks [478, 3] (u, v in 0..1, z relative to the width) of a picture whose focal length is `focal`
+        times its width."""
         scale = np.array([1.0, -height / width, -1.0]) / focal
         return cls((np.asarray(landmarks, np.float64) - [0.5, 0.5, 0.0]) * scale)
 
@@ -105,8 +103,8 @@ class FaceFit:
         self._root = np.outer([1.0, 1.0, DEPTH_WEIGHT], np.sqrt(weights)) / NOISE
         self._centre = weights / weights.sum()
         place = {vertex: i for i, vertex in enumerate(self._subset.tolist())}
-        self._upper_lip = [place[v] for v in UPPER_LIP_INNER[LIP_PAIRS]]
-        self._lower_lip = [place[v] for v in LOWER_LIP_INNER[LIP_PAIRS]]
+        self._upper_lip = [place[v] for v in UPPER_LIP_INNER[2:7]]
+        self._lower_lip = [place[v] for v in LOWER_LIP_INNER[2:7]]
         axes = np.concatenate([model.expression, model.detail])
         self._flat_axes = axes.reshape(len(axes), -1)
         self._axes = self._coordinates_first(axes)
@@ -138,7 +136,13 @@ class FaceFit:
         return Solution(rotation, place, np.zeros(COEFFICIENTS))
 
     def solve(
-        self, observation: Observation, start: Solution, lower: Floats, upper: Floats, steps: int = 2, hold: float = HOLD
+        self,
+        observation: Observation,
+        start: Solution,
+        lower: Floats,
+        upper: Floats,
+        steps: int = 2,
+        hold: float = HOLD,
     ) -> Solution:
         """`start` improved by `steps` Gauss-Newton steps with coefficients [60] kept in ``lower..upper``."""
         solution = start
@@ -155,6 +159,7 @@ class FaceFit:
                 gradient,
                 np.concatenate([-unbounded, lower - current]),
                 np.concatenate([unbounded, upper - current]),
+                np.zeros(len(gradient)),
             )
             solution = _moved(solution, step)
         return solution

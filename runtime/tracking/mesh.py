@@ -29,6 +29,8 @@ MARGIN = 1.0
 _STARTING = threading.Lock()
 """Two that hid the descriptor at once would restore the wrong one."""
 
+_NOTHING = np.zeros((64, 64, 3), np.uint8)
+
 Box = NDArray[np.float64]
 """(centre u, centre v, height), the first two as fractions, the last as a fraction of the picture's height."""
 
@@ -42,8 +44,8 @@ class FaceMesh:
 
             self._mesh = face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
             self._detector = face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.5)
-            self._mesh.process(np.zeros((64, 64, 3), np.uint8))
-            self._detector.process(np.zeros((64, 64, 3), np.uint8))
+            self._mesh.process(_NOTHING)
+            self._detector.process(_NOTHING)
         self._locked: Box | None = None
         self._seen = self._checked = -np.inf
         self._rivals = 0
@@ -51,7 +53,9 @@ class FaceMesh:
     def __enter__(self) -> FaceMesh:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def detect(self, rgb: NDArray[np.uint8], timestamp: float) -> Array | None:
@@ -72,7 +76,7 @@ class FaceMesh:
 
     def reset(self) -> None:
         """Forgets the face, so that the largest one is chosen anew."""
-        self._mesh.reset()
+        self._restart()
         self._locked = None
         self._rivals = 0
 
@@ -123,8 +127,13 @@ class FaceMesh:
         top, bottom = np.clip(wanted[1] * height + np.array([-reach, reach]), 0, height).astype(int)
         alone = np.full_like(rgb, 127)
         alone[top:bottom, left:right] = rgb[top:bottom, left:right]
-        self._mesh.reset()
+        self._restart()
         return self._process(alone)
+
+    def _restart(self) -> None:
+        with quiet_start():
+            self._mesh.reset()
+            self._mesh.process(_NOTHING)
 
 
 def _box(landmarks: Array) -> Box:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from runtime.contract.drive import INDEX
-from runtime.contract.head_model import HeadModel
-from runtime.tracking.eyes import BLINKS, EyeReader
+from runtime.contract.head_model import HeadModel, mouth_opening
+from runtime.tracking.eyes import BLINKS, WIDES, EyeReader
 from runtime.tracking.fit import FaceFit, Observation, Solution
 from runtime.tracking.slide import Slide
 
 FIRST_STEPS, STEPS = 12, 2
 NEAREST, FARTHEST = 1.0, 60.0
 """dm; a head fitted outside is a wrong fit."""
+JAW_AT_SHUT_LIPS, JAW_PER_GAP = 0.12, 5.0
+"""How far jawOpen may go with the lips together, and how much farther per dm between them. Without a limit the fit
+would open the jaw and shut the lips again by other axes, which another face may not undo as exactly."""
+JAW = INDEX["jawOpen"]
 
 
 class Person:
@@ -27,12 +31,15 @@ class Person:
         """The fit of one frame `elapsed` seconds after the last; None where no sensible head fits the landmarks."""
         face = self.face
         start = self._solution or face.start(observation)
-        eyes = self.eyes.read(face.in_head_space(observation, start), elapsed)
+        seen = face.in_head_space(observation, start)
+        eyes = self.eyes.read(seen, elapsed)
         lower, upper = face.lower.copy(), face.upper.copy()
+        upper[JAW] = min(1.0, JAW_AT_SHUT_LIPS + JAW_PER_GAP * float(mouth_opening(seen)))
         for name, value in eyes.look.items():
             lower[INDEX[name]] = upper[INDEX[name]] = value
-        for side, value in eyes.blink.items():
-            lower[BLINKS[side]] = upper[BLINKS[side]] = value
+        for index, values in ((BLINKS, eyes.blink), (WIDES, eyes.wide)):
+            for side, value in values.items():
+                lower[index[side]] = upper[index[side]] = value
         solution = face.solve(observation, start, lower, upper, STEPS if self._solution else FIRST_STEPS)
         self._solution = solution if _sensible(solution) else None
         return self._solution

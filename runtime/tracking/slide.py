@@ -1,7 +1,8 @@
 """How MediaPipe's landmarks slide over the face as the head turns.
 
-The outline follows the silhouette, and depths shrink or grow with the angle. None of it is expression, so the fit expects it:
-fields of displacements, linear and quadratic in yaw and pitch, measured on tracked videos together with the head model.
+The outline follows the silhouette, and depths shrink or grow with the angle. None of it is expression, so the fit
+expects it: fields of displacements, linear and quadratic in yaw and pitch, measured on tracked videos together with
+the head model.
 """
 
 from __future__ import annotations

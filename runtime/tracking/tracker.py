@@ -24,7 +24,8 @@ LEARNING = 45
 """Frames of a new person that all count for their identity; afterwards every `REFINING`-th does."""
 REFINING = 6
 INTRODUCTION = 4
-"""Times that the first frame is fitted anew with the identity learnt from it, so that it does not start as a grimace."""
+"""Times that the first frame is fitted anew with the identity learnt from it, so that it does not start as a
+grimace."""
 FORGET = 5.0
 """Seconds without a face after which whoever comes is taken for somebody else."""
 GAP = 0.5
@@ -53,19 +54,22 @@ class FaceTracker:
         self._model = model or HeadModel.load()
         self._focal = focal or FOCAL
         self._mesh = FaceMesh()
-        self.reset()
+        self._fitter = FaceFitter(self._model)
+        self._last: float | None = None
 
     def __enter__(self) -> FaceTracker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def reset(self) -> None:
         """Forgets the person: identity, open-eye level, pose at rest."""
         self._fitter = FaceFitter(self._model)
         self._mesh.reset()
-        self._last: float | None = None
+        self._last = None
 
     def track(self, rgb: NDArray[np.uint8], timestamp: float) -> TrackedFace | None:
         """The face in a picture [H, W, 3] captured at `timestamp` (seconds, monotonic), or None where there is none.

@@ -43,9 +43,7 @@ def test_vertices_are_the_mean_plus_weighted_axes() -> None:
     identity[3] = 2.0
     expected = MODEL.mean + 2 * MODEL.identity[3] + 0.5 * MODEL.expression[17] - MODEL.detail[0]
     detail = np.array([-1.0, 0, 0, 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(
-        MODEL.vertices(identity, coefficients({"jawOpen": 0.5}), detail), expected, atol=1e-5
-    )
+    np.testing.assert_allclose(MODEL.vertices(identity, coefficients({"jawOpen": 0.5}), detail), expected, atol=1e-5)
     assert MODEL.vertices(expression=np.zeros((5, 4, 52))).shape == (5, 4, 478, 3)
     assert MODEL.names == EXPRESSIONS
 

@@ -21,7 +21,8 @@ def landmarks(
     place: tuple[float, float, float] = (0, 0, -7),
     identity: np.ndarray | None = None,
 ) -> np.ndarray:
-    """[478, 3] in the picture's fractions, of a head with its origin at `place` before the camera (x right, y up, dm)."""
+    """[478, 3] in the picture's fractions, of a head with its origin at `place` before the camera (x right, y up,
+    dm)."""
     rotation = rotation_from_angles(*angles).astype(np.float64)
     head = MODEL.vertices(identity, coefficients(expression or {})) + Slide.load().at(rotation)
     x, y, z = (head @ rotation.T + place).T
@@ -33,5 +34,3 @@ def landmarks(
 def vector(**expression: float) -> np.ndarray:
     """The fit's coefficients [60]."""
     return np.concatenate([coefficients(expression), np.zeros(DETAIL)])
-
-

@@ -101,5 +101,3 @@ def test_a_first_frame_in_profile_is_not_taken_for_rest() -> None:
     for _ in range(40):
         rotation, _ = rest.relative(solution((0, 0, 0), (0, 0, -6)), STEP)
     assert abs(angles_from_rotation(rotation)[0]) < 0.02
-
-
