@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from export.graphs import GeneratorGraph, RendererGraph, SuperResolutionGraph
 from export.onnx_export import export_graph
 from export.parity import Parity, check_parity
-from offline.tri2plane.checkpoint import Run
+from offline.tri2plane.checkpoint import HEAD_MODEL, Run
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bundle import GraphInfo, Manifest, write_bundle
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
-from runtime.contract.head_model import HeadModel
 from runtime.errors import MienError
 
 KIND = "tri2plane"
@@ -32,7 +31,10 @@ class Baked:
 
 
 def bake(run: Run, path: Path, name: str) -> Baked:
-    """Export the run's averaged weights to the bundle `path`. Raises MienError where parity fails; nothing is written."""
+    """Export the run's averaged weights to the bundle `path`.
+
+    Raises MienError where parity fails; nothing is written then.
+    """
     model, maps = run.averaged.eval(), run.maps.eval()
     graphs: dict[str, nn.Module] = {
         "generator": GeneratorGraph(model, maps),
@@ -53,7 +55,11 @@ def bake(run: Run, path: Path, name: str) -> Baked:
         subject=run.subject, consent=run.consent, graphs=infos, created=datetime.date.today().isoformat(),
     )  # fmt: skip
     files = {f"{key}.onnx": data for key, data in onnx.items()}
-    files |= {"head_model.npz": _head_model(), "identity.npz": _identity(run), "thumbnail.png": _thumbnail(run)}
+    files |= {
+        "head_model.npz": (run.folder / HEAD_MODEL).read_bytes(),
+        "identity.npz": _identity(run),
+        "thumbnail.png": _thumbnail(run),
+    }
     return Baked(write_bundle(path, manifest, files), parity)
 
 
@@ -80,12 +86,6 @@ def _examples(run: Run, graphs: dict[str, nn.Module]) -> dict[str, dict[str, Ten
         renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in ("pose", "intrinsics", "extrinsics")}
         features, alpha, _ = graphs["renderer"](*renderer.values())
     return {"generator": generator, "renderer": renderer, "sr": {"features": features, "alpha": alpha}}
-
-
-def _head_model() -> bytes:
-    buffer = io.BytesIO()
-    HeadModel.load().save(buffer)
-    return buffer.getvalue()
 
 
 def _identity(run: Run) -> bytes:

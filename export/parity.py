@@ -19,7 +19,7 @@ FLOAT32_DB = 60.0
 """Least PSNR of an exact engine's picture: rounding to 8 bits alone gives 58.9 dB where every pixel is off by half a
 step, and float32 graphs are off by far less than a step."""
 HALF_DB = 36.0
-"""Least PSNR of a half-precision engine's: bfloat16 keeps 8 bits of mantissa, 1/256 of a feature, and a picture is a sum
+"""Least PSNR of a half-precision engine's: bfloat16 keeps 8 bits of mantissa, 1/256 of a feature; a picture is a sum
 of some hundred of them. Below this the geometry, not the rounding, is wrong."""
 
 

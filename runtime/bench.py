@@ -62,7 +62,10 @@ class Stopwatch:
         rows = {}
         for stage, seconds in self.seconds.items():
             kept = np.array(seconds[WARM_UP:] or seconds) * 1000
-            rows[stage] = {"median_ms": round(float(np.median(kept)), 2), "p95_ms": round(float(np.percentile(kept, 95)), 2)}
+            rows[stage] = {
+                "median_ms": round(float(np.median(kept)), 2),
+                "p95_ms": round(float(np.percentile(kept, 95)), 2),
+            }
         return rows
 
 

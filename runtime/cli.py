@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     commands = {entry.name: entry for entry in entry_points(group=GROUP)}
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: mien COMMAND ...\n\ncommands: " + ", ".join(sorted(commands)) + "\n\nmien COMMAND --help says more")
+        print(
+            "usage: mien COMMAND ...\n\ncommands: " + ", ".join(sorted(commands)) + "\n\nmien COMMAND --help says more"
+        )
         return 0 if arguments else 2
     name = arguments[0]
     if name not in commands:

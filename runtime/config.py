@@ -52,9 +52,7 @@ LEVELS = ("debug", "info", "warning", "error")
 FIELDS = {field.name: field for field in dataclasses.fields(ServerConfig)}
 
 
-def load(
-    arguments: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
-) -> ServerConfig:
+def load(arguments: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> ServerConfig:
     """The settings in effect; None among `arguments` means not given.
 
     Raises BadInput, naming key and place, for an unknown key or a value that cannot be.

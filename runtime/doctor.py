@@ -103,7 +103,10 @@ def _port(host: str, port: int) -> Check:
 
 def _datagrams(host: str) -> Check:
     """WebRTC's media goes over UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
         try:
             one.bind((host, 0))
             two.settimeout(1.0)

@@ -54,7 +54,7 @@ class VideoReader:
             for frame in self._container.decode(self._stream):
                 time = frame.time or 0.0
                 first = time if first is None else first
-                rgb = frame.to_ndarray(format="rgb24")
+                rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                 turned = QUARTERS.get(frame.rotation % 360)
                 yield time - first, rgb if turned is None else np.asarray(cv2.rotate(rgb, turned), np.uint8)
         except av.FFmpegError as error:

@@ -208,7 +208,7 @@ export class Mien extends EventTarget {
     if (typeof RTCRtpScriptTransform === 'undefined') return;
     this.#worker ??= new Worker(`${this.#base}/stamps.js`);
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data: [rtp, time] }) => this.timing.camera.passed(rtp, time - performance.timeOrigin);
+    port1.onmessage = ({ data: rtp }) => this.timing.camera.passed(rtp, performance.now());
     sender.transform = new RTCRtpScriptTransform(this.#worker, { port: port2 }, [port2]);
   }
 

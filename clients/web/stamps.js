@@ -1,9 +1,9 @@
-// Runs in a worker: tells under which RTP timestamp each encoded camera frame leaves, and when it was seen.
+// Runs in a worker: tells the page under which RTP timestamp each encoded camera frame leaves. When, the page notes itself:
+// a worker's clock has another origin, and the two drift apart where the system's time is being corrected.
 onrtctransform = ({ transformer }) => {
   const note = new TransformStream({
     transform(frame, controller) {
-      const rtp = frame.getMetadata().rtpTimestamp ?? frame.timestamp;
-      transformer.options.port.postMessage([rtp, performance.timeOrigin + performance.now()]);
+      transformer.options.port.postMessage(frame.getMetadata().rtpTimestamp ?? frame.timestamp);
       controller.enqueue(frame);
     },
   });

@@ -23,6 +23,7 @@ from runtime.errors import BadInput
 
 FORMAT = "mien-run"
 VERSION = 1
+HEAD_MODEL = "head_model.npz"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Run:
     """[T, T, 3], mean texture, 0..1."""
     identity: np.ndarray
     """[K], identity coefficients of the head model."""
+    head_model: HeadModel
+    """The one that the motion maps were made with; kept with the run, since the shipped one may change."""
     step: int = 0
     seconds: float = 0.0
     """Time spent training."""
@@ -92,7 +95,7 @@ class Run:
 
 def build(
     folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
-    frames: int, texture: np.ndarray, identity: np.ndarray,
+    frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
 ) -> Run:  # fmt: skip
     """A run at step 0, its weights drawn from the config's seed."""
     torch.manual_seed(config.seed)
@@ -100,9 +103,9 @@ def build(
     averaged = Tri2Plane(preset, torch.from_numpy(np.asarray(box, np.float32))).eval()
     averaged.load_state_dict(model.state_dict())
     averaged.requires_grad_(False)
-    maps = MotionMaps(HeadModel.load(), np.asarray(identity, np.float32), texture, preset.motion_map).eval()
+    maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map).eval()
     latents = torch.zeros(frames, preset.latent, requires_grad=True)
-    return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity)
+    return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity, head_model)
 
 
 def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
@@ -138,6 +141,8 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     try:
         contiguous = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
         save_file(contiguous, temporary, metadata={"mien": json.dumps(meta)})
+        if not (run.folder / HEAD_MODEL).exists():
+            run.head_model.save(run.folder / HEAD_MODEL)
         os.replace(temporary, run.folder / "checkpoint.safetensors")
     finally:
         temporary.unlink(missing_ok=True)
@@ -145,7 +150,7 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
 
 
 def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
-    """The run saved in `folder`, and its optimiser's tensors for `restore_optimiser`. Raises BadInput with the reason."""
+    """The run in `folder`, and its optimiser's tensors for `restore_optimiser`. Raises BadInput with the reason."""
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise BadInput(f"'{folder}' holds no checkpoint; train one with: mien train VIDEO -o {folder}")
@@ -160,7 +165,7 @@ def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
     run = build(
         folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]),
         Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), len(latents), tensors["texture"].numpy(),
-        tensors["identity"].numpy(),
+        tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
     )  # fmt: skip
     for name, module in (("model.", run.model), ("averaged.", run.averaged)):
         module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})

@@ -22,7 +22,9 @@ TEXTURE = 128
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="VIDEO", help="a video of one person, or a clip folder")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run; goes on if there")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run; goes on if there"
+    )
     parser.add_argument("--preset", default="lite", help=f"size of the networks: {', '.join(PRESETS)}")
     parser.add_argument("--minutes", type=float, help="train this long (default 30, unless --steps is given)")
     parser.add_argument("--steps", type=int, help="train this many steps")
@@ -64,7 +66,8 @@ def new_run(args: argparse.Namespace, clip: Clip) -> Run:
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     return build(
         args.out, str(clip.folder.resolve()), clip.info.subject, clip.info.consent,
-        TrainConfig(seed=args.seed, batch=args.batch), preset, subject_box(clip), len(clip.train), texture, identity,
+        TrainConfig(seed=args.seed, batch=args.batch), preset, subject_box(clip), len(clip.train), texture,
+        identity, model,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,7 @@ class MotionEncoder(nn.Module):
         super().__init__()
         dims = (6, 16, 32, 64, 64)
         layers: list[nn.Module] = []
-        for i, o in zip(dims[:-1], dims[1:], strict=True):
+        for i, o in pairwise(dims):
             layers += [nn.Conv2d(i, o, 3, 2, 1), nn.LeakyReLU(0.2)]
         self.convolutions = nn.Sequential(*layers)
         self.linear = nn.Linear(dims[-1] * (size // 16) ** 2, out)
@@ -153,7 +154,7 @@ def encode_direction(direction: Tensor, bands: int) -> Tensor:
 class Decoder(nn.Module):
     """Plane feature and view direction → density and colour feature; one for all levels (paper eq. 3).
 
-    The direction enters as a bias of the hidden layer, which is concatenation written so that it is computed once a ray.
+    The direction enters as a bias of the hidden layer: concatenation, written so that it is computed once a ray.
     It does not reach the density.
     """
 
@@ -192,7 +193,7 @@ class Decoder(nn.Module):
 class SuperResolution(nn.Module):
     """Rendered features and opacity → premultiplied RGBA at the full size.
 
-    Works at the rendered size and leaves the enlargement to one sub-pixel convolution (Shi et al. 2016); the result adds
+    Works at the rendered size and leaves enlarging to one sub-pixel convolution (Shi et al. 2016); the result adds
     to the enlarged rendering, so that training starts from a picture.
     """
 
@@ -204,7 +205,8 @@ class SuperResolution(nn.Module):
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(preset.sr_blocks - 1))
         self.tail = nn.Conv2d(width, 4 * self.factor**2, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)
+        if self.tail.bias is not None:
+            nn.init.zeros_(self.tail.bias)
 
     def forward(self, features: Tensor, alpha: Tensor) -> Tensor:
         """[B, F, R, R], [B, 1, R, R] → [B, 4, P, P], not clipped."""

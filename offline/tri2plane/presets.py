@@ -64,4 +64,3 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (Preset("lite"),)}
 """`lite`: for laptops without a GPU."""
-

@@ -17,9 +17,7 @@ def predict(run: Run, batch: Batch) -> Tensor:
     """Premultiplied RGBA [B, 4, P, P] from the averaged weights, with γ = 0 as at inference."""
     maps = run.maps(batch.expression, batch.detail)
     latent = maps.new_zeros(len(maps), run.model.preset.latent)
-    return run.averaged(
-        maps, batch.expression, batch.detail, latent, batch.pose, batch.intrinsics, batch.extrinsics
-    )
+    return run.averaged(maps, batch.expression, batch.detail, latent, batch.pose, batch.intrinsics, batch.extrinsics)
 
 
 def on_white(picture: Tensor) -> Tensor:
@@ -36,4 +34,6 @@ def write_preview(run: Run, clip: Clip, count: int = 6) -> None:
     pixels = (sheet.permute(1, 2, 0).numpy()[..., ::-1] * 255 + 0.5).astype(np.uint8)
     folder = run.folder / "preview"
     folder.mkdir(exist_ok=True)
-    cv2.imwrite(str(folder / f"{run.step:06d}.png"), cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    cv2.imwrite(
+        str(folder / f"{run.step:06d}.png"), cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    )

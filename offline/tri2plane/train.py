@@ -73,7 +73,7 @@ def train(run: Run, clip: Clip, budget: Budget, optimiser_tensors: dict[str, Ten
                 record = {"step": run.step, "seconds": round(run.seconds, 2), "step_s": round(now - started, 3)}
                 log.write(json.dumps(record | {k: round(v, 5) for k, v in losses.items()}) + "\n")
                 bar.n = 100 * budget.progress(run)
-                bar.set_postfix(step=run.step, **{k: f"{v:.3f}" for k, v in losses.items()})
+                bar.set_postfix({"step": run.step} | {k: f"{v:.3f}" for k, v in losses.items()})
                 if now - saved > SAVE_SECONDS:
                     saved = _timed(lambda: save(run, optimiser))
                 if now - previewed > PREVIEW_SECONDS or run.step == 100:
@@ -181,7 +181,9 @@ def cut(pictures: Tensor, corner: Tensor, share: float) -> Tensor:
     size = pictures.shape[-1]
     width = round(size * share)
     starts = (corner * size).round().long().tolist()
-    return torch.stack([picture[:, y : y + width, x : x + width] for picture, (x, y) in zip(pictures, starts, strict=True)])
+    return torch.stack(
+        [picture[:, y : y + width, x : x + width] for picture, (x, y) in zip(pictures, starts, strict=True)]
+    )
 
 
 def _without_edge(weight: Tensor, margin: int) -> Tensor:

@@ -24,7 +24,7 @@ Camera (OpenCV's)
     not depend on its size.
 
 Pixels
-    ``u`` runs right and ``v`` down, 0..1 over the whole picture; the centre of pixel ``i`` of ``n`` is ``(i + 0.5) / n``.
+    ``u`` runs right and ``v`` down, 0..1 over the picture; the centre of pixel ``i`` of ``n`` is ``(i + 0.5) / n``.
 
 Planes
     Plane 0 holds (x, y), plane 1 holds (x, z), plane 2 holds (z, y). The first named axis runs along the width of the
@@ -151,10 +151,10 @@ def portrait_camera(yaw: float = 0.0, pitch: float = 0.0) -> Camera:
 class Neck:
     """How the shoulders stay while the head turns.
 
-    The head follows the head pose ``H``; the torso only keeps the neck's pivot in place, ``B(x) = x + H(p) - p``. A world
+    The head follows the head pose ``H``; the torso only keeps the neck's pivot, ``B(x) = x + H(p) - p``. A world
     point is taken back to head space by a mixture of both inverses,
     ``x_head = w · H⁻¹(x) + (1 - w) · B⁻¹(x)``, where ``w`` rises from 0 in the chest to 1 at the jaw. It is measured in
-    torso space across a plane that leans forward, so that the chin belongs to the head and the throat below it does not.
+    torso space across a plane that leans forward, so that the chin belongs to the head and the throat does not.
     """
 
     pivot: Array = field(default_factory=lambda: np.array([0.0, -0.75, -0.35], np.float32))

@@ -2,7 +2,7 @@
 
 A zip file, nothing in it pickled:
 
-    manifest.json      format, version, kind, name, preset, likeness, tensors, float32 nodes, and size and SHA-256 of the rest
+    manifest.json      format, version, kind, name, preset, likeness, tensors, float32 nodes; SHA-256 of the rest
     generator.onnx     expression, detail, latent → planes
     renderer.onnx      planes, head pose, camera → features, alpha, depth
     sr.onnx            features, alpha → RGBA
@@ -92,7 +92,9 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
                 archive.writestr(name, files[name])
         os.replace(temporary, path)
     except OSError as error:
-        raise Unavailable(f"the bundle '{path}' could not be written ({error.strerror}); nothing was left behind") from error
+        raise Unavailable(
+            f"the bundle '{path}' could not be written ({error.strerror}); nothing was left behind"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return _manifest(values, path)
@@ -128,7 +130,9 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> byte
     except KeyError:
         raise BundleError(f"the bundle '{path}' lacks {name}; bake it again") from None
     if info.file_size > limit:
-        raise BundleError(f"the bundle '{path}' holds a {name} of {info.file_size} bytes, more than the {limit} allowed")
+        raise BundleError(
+            f"the bundle '{path}' holds a {name} of {info.file_size} bytes, more than the {limit} allowed"
+        )
     with archive.open(info) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -145,7 +149,8 @@ def _parse(text: bytes, path: Path) -> Manifest:
         raise BundleError(f"'{path}' is a zip file but not a bundle: its manifest's 'format' is not '{FORMAT}'")
     if values.get("version") != VERSION:
         raise BundleError(
-            f"the bundle '{path}' is of version {values.get('version')}, this Mien reads version {VERSION}; bake it again"
+            f"the bundle '{path}' is of version {values.get('version')}, this Mien reads version {VERSION}; "
+            "bake it again"
         )
     return _manifest({k: v for k, v in values.items() if k not in ("format", "version")}, path)
 
@@ -171,5 +176,7 @@ def _checked(archive: zipfile.ZipFile, name: str, manifest: Manifest, path: Path
         raise BundleError(f"the manifest of '{path}' does not list {name}; bake it again")
     data = _member(archive, name, LIMIT, path)
     if hashlib.sha256(data).hexdigest() != expected.get("sha256"):
-        raise BundleError(f"{name} in the bundle '{path}' was altered: its SHA-256 is not the manifest's; bake it again")
+        raise BundleError(
+            f"{name} in the bundle '{path}' was altered: its SHA-256 is not the manifest's; bake it again"
+        )
     return data

@@ -60,7 +60,9 @@ class OnnxRuntimeEngine:
         try:
             session = self._runtime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except self._runtime.capi.onnxruntime_pybind11_state.Fail as error:
-            raise BundleError(f"ONNX Runtime cannot read a graph of the bundle: {str(error).splitlines()[0]}") from error
+            raise BundleError(
+                f"ONNX Runtime cannot read a graph of the bundle: {str(error).splitlines()[0]}"
+            ) from error
         return OnnxRuntimeGraph(session, tuple(t.name for t in info.outputs))
 
     def load_joined(self, graphs: Loadable, outputs: tuple[str, ...]) -> JoinedGraphs:

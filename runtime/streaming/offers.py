@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.sdp import SessionDescription
 
 MAX_SDP = 128 * 1024
@@ -28,6 +29,8 @@ class Offer:
     """Without candidates that this server cannot reach by name."""
     direction: str
     """Of its video, as the client sees it: sendrecv, sendonly or recvonly."""
+    extensions: tuple[RTCRtpHeaderExtensionParameters, ...]
+    """RTP header extensions that its video may carry."""
 
 
 def checked_offer(body: bytes) -> Offer:
@@ -60,7 +63,7 @@ def checked_offer(body: bytes) -> Offer:
     direction = videos[0].direction or "sendrecv"
     if direction == "inactive":
         raise OfferError(406, "the offer's video is inactive")
-    return Offer(_reachable(text), direction)
+    return Offer(_reachable(text), direction, tuple(videos[0].rtp.headerExtensions))
 
 
 def _reachable(sdp: str) -> str:

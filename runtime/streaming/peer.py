@@ -28,7 +28,13 @@ from runtime.camera import CameraFrame
 from runtime.contract.wire import WireError, parse_json
 from runtime.streaming.colour import camera_rgb
 from runtime.streaming.offers import Offer, OfferError
-from runtime.streaming.rtc_hooks import PromptJitterBuffer, last_sent_timestamp, receive_promptly, send_packets
+from runtime.streaming.rtc_hooks import (
+    PromptJitterBuffer,
+    last_sent_timestamp,
+    receive_promptly,
+    send_packets,
+    show_at_once,
+)
 from runtime.streaming.video import EncodedFrame, PacketTrack, VideoFanOut
 
 log = logging.getLogger(__name__)
@@ -85,7 +91,7 @@ class Peer:
         pc.on("connectionstatechange", self._on_state)
         try:
             await pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-            self._prepare(pc.getTransceivers())
+            self._prepare(pc.getTransceivers(), offer)
             await pc.setLocalDescription(await pc.createAnswer())
         except (InternalError, InvalidAccessError, InvalidStateError, OperationError, ValueError) as error:
             raise OfferError(406, f"the offer cannot be answered: {error}") from None
@@ -119,7 +125,7 @@ class Peer:
         if channel is not None and channel.readyState == "open":
             channel.send(json.dumps(message, separators=(",", ":")))
 
-    def _prepare(self, transceivers: list[RTCRtpTransceiver]) -> None:
+    def _prepare(self, transceivers: list[RTCRtpTransceiver], offer: Offer) -> None:
         for transceiver in transceivers:
             if transceiver.kind != "video":
                 transceiver.direction = "inactive"
@@ -134,6 +140,7 @@ class Peer:
             self._sender = transceiver.sender
             transceiver.sender.replaceTrack(track)
             send_packets(transceiver.sender, codec, track.request_keyframe, track.aim)
+            # show_at_once(transceiver, offer.extensions)
             transceiver.direction = "sendrecv" if self._on_camera is not None else "sendonly"
 
     def _on_track(self, track: MediaStreamTrack) -> None:

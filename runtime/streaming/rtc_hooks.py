@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtp import RtpPacket
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+ONE_BYTE = 0xBEDE
+"""Profile of one-byte header extensions."""
 REMEMBERED = 64
 """Arrival times kept, in frames."""
 
@@ -69,6 +73,31 @@ def last_sent_timestamp(sender: RTCRtpSender) -> int:
     """RTP timestamp of the packet that `sender` sent last."""
     timestamp: int = getattr(sender, "_RTCRtpSender__rtp_timestamp")  # noqa: B009 - a private name, on purpose
     return timestamp
+
+
+class _UndelayedExtensions(HeaderExtensionsMap):
+    """Adds "show at once" (playout delay 0 to 0) to the header extensions of each packet."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._element = bytes([number << 4 | 2, 0, 0, 0])
+
+    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
+        """One-byte header extensions (RFC 8285), with the playout delay behind aiortc's own."""
+        _, elements = super().set(values)
+        return ONE_BYTE, elements + self._element
+
+
+def show_at_once(transceiver: RTCRtpTransceiver, offered: Iterable[RTCRtpHeaderExtensionParameters]) -> None:
+    """Tells the receiver to show frames as they come, where the offer knows the playout-delay extension.
+
+    Chromium otherwise smooths what it shows by up to two frames. Call between offer and answer.
+    """
+    for extension in offered:
+        if extension.uri == PLAYOUT_DELAY and 0 < extension.id < 15:
+            transceiver._headerExtensions.append(extension)
+            name = "_RTCRtpSender__rtp_header_extensions_map"
+            _replace(transceiver.sender, name, _UndelayedExtensions(extension.id))
 
 
 class PromptJitterBuffer(JitterBuffer):

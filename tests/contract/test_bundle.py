@@ -115,4 +115,4 @@ def test_an_older_bundle_survives_a_failed_write(bundle: Path, monkeypatch: pyte
 def test_a_member_that_unpacks_too_large_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.contract.bundle.LIMIT", 100)
     with pytest.raises(BundleError, match="more than the 100 allowed"):
-        read_bundle(shutil.copy(bundle, bundle.with_name("c.mien")))
+        read_bundle(Path(shutil.copy(bundle, bundle.with_name("c.mien"))))

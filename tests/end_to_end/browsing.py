@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,15 @@ ANY_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-str
 def chromium() -> str | None:
     """Path of an installed Chromium."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def wait_for(page: Page, condition: str, seconds: float = 15.0) -> None:
+    """Waits until a JavaScript expression holds; Playwright's own way needs eval, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{condition} did not come true; the page says {page.evaluate('mien.stats()')}")
+        time.sleep(0.03)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,11 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import websockets.sync.client as websocket
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "runtime" / "assets" / "demo.mien"
+MIEN = "from runtime.cli import main; raise SystemExit(main())"
 LIMIT = 60.0
 """Seconds the server may take to come up before it counts as failed."""
 
@@ -34,6 +37,12 @@ class ServerProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def avatar(self) -> str:
+        """Name of the avatar it serves."""
+        with urlopen(f"{self.url}/api/avatars", timeout=LIMIT) as response:
+            name: str = json.load(response)["avatars"][0]["name"]
+            return name
+
     def memory(self) -> float:
         """Resident memory, MiB."""
         return self._status("VmRSS") / 1024
@@ -43,11 +52,11 @@ class ServerProcess:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def first_frame(self, avatar: str) -> float:
+    def first_frame(self) -> float:
         """Seconds from the process's start until its first picture is in a client's hands."""
-        address = f"ws://127.0.0.1:{self.port}/{avatar}/frames"
         while time.monotonic() - self.started < LIMIT:
             try:
+                address = f"ws://127.0.0.1:{self.port}/{self.avatar()}/frames"
                 with websocket.connect(address, max_size=None, compression=None, proxy=None) as client:
                     while isinstance(client.recv(LIMIT), str):
                         pass
@@ -70,11 +79,11 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server_process(*arguments: str, module: str = "runtime.cli", wait: bool = True) -> Iterator[ServerProcess]:
-    """`mien serve` with these arguments on a free port; it must end cleanly on Ctrl-C."""
+def server_process(*arguments: str, stub: bool = False, wait: bool = True) -> Iterator[ServerProcess]:
+    """`mien serve` with these arguments on a free port, or the one with fake parts; it must end cleanly on Ctrl-C."""
     port = free_port()
-    command = [sys.executable, "-m", module]
-    command += ["serve", *arguments, "--port", str(port)] if module == "runtime.cli" else [str(port)]
+    serve = ["-c", MIEN, "serve", *arguments, "--port", str(port)]
+    command = [sys.executable, *(["-m", "tests.streaming.stub_server", str(port)] if stub else serve)]
     started = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

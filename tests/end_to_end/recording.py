@@ -78,8 +78,8 @@ def displayed(page: Page) -> list[Displayed]:
     return [Displayed(r[0], r[1], r[2], r[4], dict(zip(names, r[5:], strict=True))) for r in rows]
 
 
-def received(page: Page) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Seconds [N] on the sender's clock and pictures [H, W, 3] of all VP8 video since the last call."""
+def received(page: Page, skip: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Seconds [N] on the sender's clock and pictures [H, W, 3] of all VP8 video that came, less the first `skip`."""
     decoder = av.CodecContext.create("libvpx", "r")
     assert isinstance(decoder, av.VideoCodecContext)
     times, pictures = [], []
@@ -87,5 +87,5 @@ def received(page: Page) -> tuple[np.ndarray, list[np.ndarray]]:
         for frame in decoder.decode(av.Packet(base64.b64decode(data))):
             times.append(rtp)
             pictures.append(frame.to_ndarray(format="rgb24"))
-    stamps = np.array(times, np.int64)
-    return ((stamps - stamps[:1]) % 2**32) / 90_000, pictures
+    stamps = np.array(times[skip:], np.int64)
+    return ((stamps - stamps[:1]) % 2**32) / 90_000, pictures[skip:]

@@ -44,7 +44,7 @@ def _signals(mesh: mp.solutions.face_mesh.FaceMesh, picture: np.ndarray) -> np.n
 
 def _angles(points: np.ndarray, width: int, height: int) -> tuple[float, float, float]:
     camera = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], float)
-    _, turn, _ = cv2.solvePnP(POSE_MODEL, points[list(POSE_POINTS)], camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    _, turn, _ = cv2.solvePnP(POSE_MODEL, points[list(POSE_POINTS)], camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
     rotation = np.diag([1.0, -1.0, -1.0]) @ cv2.Rodrigues(turn)[0]
     yaw = np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2]))
     pitch = np.degrees(np.arcsin(np.clip(-rotation[1, 2], -1, 1)))
@@ -55,15 +55,15 @@ def _angles(points: np.ndarray, width: int, height: int) -> tuple[float, float, 
 def compare(driver: np.ndarray, times: np.ndarray, avatar: np.ndarray) -> dict[str, dict[str, float]]:
     """Correlation of an avatar's signals [N, 6] at `times` (seconds) with those of its driver [M, 6] at 30 Hz.
 
-    The driver's video repeats, so lags are taken around it. One lag is found for all signals together, then each signal's
-    own within `NEAR` frames of it. Returns ``{name: {"correlation", "range", "lag_ms"}}``; `range` is the driver's, from
-    the 2nd to the 98th percentile.
+    The driver's video repeats, so lags are taken around it. One lag is found for all signals together, then each
+    signal's own within `NEAR` frames of it. Returns ``{name: {"correlation", "range", "lag_ms"}}``; `range` is the
+    driver's, from the 2nd to the 98th percentile.
     """
     grid = np.arange(int(times[-1] * RATE)) / RATE
     heard = np.stack([np.interp(grid, times, _filled(column)) for column in avatar.T], 1)
     said = np.stack([_filled(column) for column in driver.T], 1)
     lags = range(len(said))
-    scores = np.array([[_correlation(_shifted(said, lag, len(grid))[:, k], heard[:, k]) for k in range(6)] for lag in lags])
+    scores = np.array([_correlations(_shifted(said, lag, len(grid)), heard) for lag in lags])
     best = int(np.nanmean(scores, 1).argmax())
     near = [(best + d) % len(said) for d in range(-NEAR, NEAR + 1)]
     result = {}
@@ -90,7 +90,8 @@ def _filled(column: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(len(column)), np.flatnonzero(known), column[known])
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    if a.std() < 1e-9 or b.std() < 1e-9:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson's, column by column; NaN where one does not move."""
+    a, b = a - a.mean(0), b - b.mean(0)
+    scale = np.sqrt((a * a).sum(0) * (b * b).sum(0))
+    return np.where(scale > 1e-9, (a * b).sum(0) / np.maximum(scale, 1e-9), np.nan)

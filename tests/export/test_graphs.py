@@ -49,7 +49,7 @@ def test_the_fast_renderer_equals_the_readable_one(run: Run, cells: int) -> None
     with torch.no_grad():
         levels = model.planes(run.maps(drive["expression"], drive["detail"]), *_some(drive, "expression detail latent"))
         view = _some(drive, "pose intrinsics extrinsics")
-        expected = model.render(levels, 2, *view, model.preset.rays)
+        expected = model.render(levels, 2, view[0], view[1], view[2], model.preset.rays)
         coarse, _, fine = graph(*_some(drive, "expression detail latent"))
         features, alpha, depth = fast(coarse, fine, *view)
     filled = torch.ones_like(alpha) if cells == 64 else (alpha > 0).float()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, upsample
+from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, ToTriPlane, upsample
 from tests.tri2plane.tiny import TINY
 
 
@@ -45,7 +45,9 @@ def test_a_level_is_the_one_before_enlarged_plus_its_own() -> None:
     levels = generator(style)
     assert [tuple(level.shape[-2:]) for level in levels] == [(s, s) for s in TINY.plane_sizes]
     with torch.no_grad():
-        generator.to_planes[1].still.zero_()
-        generator.to_planes[1].gain.zero_()
+        level = generator.to_planes[1]
+        assert isinstance(level, ToTriPlane)
+        level.still.zero_()
+        level.gain.zero_()
     without = generator(style)[1]
     torch.testing.assert_close(without, upsample(levels[0].flatten(1, 2)).reshape(without.shape))

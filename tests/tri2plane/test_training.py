@@ -38,7 +38,10 @@ def test_losses_fall_and_a_preview_appears(clip: Clip, tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_ends_with_the_same_weights(clip: Clip, tmp_path: Path) -> None:
-    whole, parts = tiny_run(tmp_path / "whole", clip, autocast=False), tiny_run(tmp_path / "parts", clip, autocast=False)
+    whole, parts = (
+        tiny_run(tmp_path / "whole", clip, autocast=False),
+        tiny_run(tmp_path / "parts", clip, autocast=False),
+    )
     train(whole, clip, Budget(steps=6))
     parts_budget = Budget(steps=6)
     for _ in range(3):

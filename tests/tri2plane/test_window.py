@@ -28,9 +28,9 @@ def test_sliding_moves_the_heads_origin_by_exactly_the_shift() -> None:
     rotation = quaternion_from_rotation(rotation_from_angles(0.4, 0.2, 0.1))
     pose = pose_matrix(rotation, np.array([0.1, -0.2, 0.5]))
     dx, dy = 100 / 512, -60 / 512
-    moved = slide_translation(
-        torch.from_numpy(pose)[None], *tensors(camera), torch.tensor([dx]), torch.tensor([dy])
-    )[0].numpy()
+    moved = slide_translation(torch.from_numpy(pose)[None], *tensors(camera), torch.tensor([dx]), torch.tensor([dy]))[
+        0
+    ].numpy()
     before, after = camera.project(pose[:, 3]), camera.project(moved[:, 3])
     np.testing.assert_allclose((after - before) * 512, (100, -60), atol=1e-2)
     np.testing.assert_array_equal(moved[:, :3], pose[:, :3])
@@ -38,4 +38,6 @@ def test_sliding_moves_the_heads_origin_by_exactly_the_shift() -> None:
 
 def test_no_shift_is_no_change() -> None:
     pose = torch.eye(3, 4)[None]
-    torch.testing.assert_close(slide_translation(pose, *tensors(portrait_camera()), torch.zeros(1), torch.zeros(1)), pose)
+    torch.testing.assert_close(
+        slide_translation(pose, *tensors(portrait_camera()), torch.zeros(1), torch.zeros(1)), pose
+    )

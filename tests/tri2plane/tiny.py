@@ -36,7 +36,8 @@ def tiny_clip(folder: Path, frames: int = 10) -> Clip:
 
 
 def tiny_run(folder: Path, clip: Clip, **config: object) -> Run:
-    return build(
-        folder, str(clip.folder.resolve()), "disc", "synthetic", TrainConfig(batch=2, whole_every=1, **config), TINY, BOX,  # type: ignore[arg-type]
-        len(clip.train), np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(HeadModel.load().identity), np.float32),
-    )  # fmt: skip
+    model = HeadModel.load()
+    settings = TrainConfig(batch=2, whole_every=1, **config)  # type: ignore[arg-type]
+    texture, identity = np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(model.identity), np.float32)
+    name = str(clip.folder.resolve())
+    return build(folder, name, "disc", "synthetic", settings, TINY, BOX, len(clip.train), texture, identity, model)
