@@ -217,7 +217,9 @@ export class Mien extends EventTarget {
     const onFrame = (now, frame) => {
       this.milestones.shown ??= performance.now();
       this.#setState('live');
-      this.timing.display(frame.rtpTimestamp, frame.expectedDisplayTime, frame.receiveTime);
+      // A late callback may name a moment that has passed; nobody can have seen the frame before it was drawn.
+      const shown = Math.max(frame.expectedDisplayTime, frame.presentationTime, now);
+      this.timing.display(frame.rtpTimestamp, shown, frame.receiveTime);
       this.#video.requestVideoFrameCallback(onFrame);
     };
     this.#video.requestVideoFrameCallback(onFrame);

@@ -33,7 +33,6 @@ from runtime.streaming.rtc_hooks import (
     last_sent_timestamp,
     receive_promptly,
     send_packets,
-    show_at_once,
 )
 from runtime.streaming.video import EncodedFrame, PacketTrack, VideoFanOut
 

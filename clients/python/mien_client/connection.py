@@ -158,7 +158,7 @@ def _first_avatar(url: str, headers: Mapping[str, str], timeout: float) -> str:
         return name
 
 
-def _detail(body: bytes | None) -> str:
+def _detail(body: bytes | bytearray | None) -> str:
     try:
         return str(json.loads(body or b"{}").get("detail", ""))
     except ValueError:
