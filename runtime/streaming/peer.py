@@ -33,6 +33,7 @@ from runtime.streaming.rtc_hooks import (
     last_sent_timestamp,
     receive_promptly,
     send_packets,
+    show_at_once,
 )
 from runtime.streaming.video import EncodedFrame, PacketTrack, VideoFanOut
 
@@ -139,7 +140,7 @@ class Peer:
             self._sender = transceiver.sender
             transceiver.sender.replaceTrack(track)
             send_packets(transceiver.sender, codec, track.request_keyframe, track.aim)
-            # show_at_once(transceiver, offer.extensions)
+            show_at_once(transceiver, offer.extensions)
             transceiver.direction = "sendrecv" if self._on_camera is not None else "sendonly"
 
     def _on_track(self, track: MediaStreamTrack) -> None:
