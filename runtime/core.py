@@ -9,12 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from aiohttp import web
 
+from runtime.camera import Tracker
 from runtime.config import ServerConfig
-from runtime.demo import DEMO
 from runtime.driving.performance import Performance, live_performance
 from runtime.errors import Unavailable
 from runtime.memory import settle
@@ -51,13 +52,12 @@ class Server:
         settings = WebSettings(config.host, PAGE, config.max_sessions, config.allow_origin, config.token)
         self.app = WebApp({avatar.name: stage}, settings, self._warm.is_set)
 
-    async def run(self, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
-        """Serves until `stop` is set; `on_ready` gets the address. Raises Unavailable where the port is taken."""
+    async def run(self, sock: socket.socket, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
+        """Serves on a listening socket until `stop` is set; `on_ready` gets the address."""
         runner = web.AppRunner(self.app.application, access_log=None, shutdown_timeout=SHUTDOWN)
         await runner.setup()
         try:
-            site = web.SockSite(runner, listening(self.config.host, self.config.port))
-            await site.start()
+            await web.SockSite(runner, sock).start()
             on_ready(f"http://{_in_url(self.config.host)}:{self.config.port}")
             warming = threading.Thread(target=self._warm_up, name="mien-warm-up", daemon=True)
             warming.start()
@@ -91,25 +91,27 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def build(config: ServerConfig, bundle: Path | None) -> Server:
-    """A server of one bundle, the demo avatar's by default."""
-    from runtime.avatar import Avatar as BundleAvatar
+def serve(config: ServerConfig, loading: Future[Avatar], say: Callable[[str], None]) -> None:
+    """Serves an avatar that is being loaded until SIGINT or SIGTERM; `say` gets the lines meant for the user.
+
+    Raises Unavailable where the port is taken, and whatever the loading raises.
+    """
+    seeds = itertools.count()
+    with listening(config.host, config.port) as sock:
+        server = Server(config, loading.result(), TrackerPool(_tracker), lambda: live_performance(next(seeds)))
+
+        async def main() -> None:
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            await server.run(sock, stop, lambda address: say(f"Mien is at {address} (Ctrl-C ends it)"))
+
+        asyncio.run(main())
+
+
+def _tracker() -> Tracker:
+    """A face tracker; MediaPipe takes a second to load, which no first picture waits for."""
     from runtime.tracking.tracker import FaceTracker
 
-    avatar = BundleAvatar.load(bundle or DEMO, config.engine)
-    seeds = itertools.count()
-    return Server(config, avatar, TrackerPool(FaceTracker), lambda: live_performance(next(seeds)))
-
-
-def serve(config: ServerConfig, bundle: Path | None, say: Callable[[str], None]) -> None:
-    """Runs the server until SIGINT or SIGTERM; `say` gets the lines meant for the user."""
-    server = build(config, bundle)
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        await server.run(stop, lambda address: say(f"Mien is at {address} (Ctrl-C ends it)"))
-
-    asyncio.run(main())
+    return FaceTracker()

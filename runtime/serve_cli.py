@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.config import FIELDS, ServerConfig, load
+from runtime.demo import DEMO
+
+if TYPE_CHECKING:
+    from runtime.session import Avatar
 
 OPTIONS = tuple(FIELDS)
 
@@ -39,7 +45,15 @@ def run(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in OPTIONS}
     config = load(given, os.environ, args.config)
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    from runtime.core import serve
+    with ThreadPoolExecutor(1, "mien-load") as pool:
+        loading = pool.submit(_load, args.bundle or DEMO, config.engine)
+        from runtime.core import serve  # takes as long as half the loading, meanwhile
 
-    serve(config, args.bundle, lambda line: print(line, flush=True))
+        serve(config, loading, lambda line: print(line, flush=True))
     return 0
+
+
+def _load(bundle: Path, engine: str) -> Avatar:
+    from runtime.avatar import Avatar as BundleAvatar
+
+    return BundleAvatar.load(bundle, engine)

@@ -23,9 +23,10 @@ import av
 import numpy as np
 from playwright.sync_api import Page
 
+from runtime.demo import DEMO
 from tests.end_to_end.browsing import browsing, wait_for
 from tests.end_to_end.driving import camera_file, real_video
-from tests.end_to_end.process import DEMO, ServerProcess, server_process
+from tests.end_to_end.process import ServerProcess, server_process
 from tests.end_to_end.recording import Displayed, displayed, log_displayed, received, tap
 from tests.end_to_end.signals import compare, face_signals
 

@@ -18,7 +18,6 @@ from urllib.request import urlopen
 import websockets.sync.client as websocket
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "runtime" / "assets" / "demo.mien"
 MIEN = "from runtime.cli import main; raise SystemExit(main())"
 LIMIT = 60.0
 """Seconds the server may take to come up before it counts as failed."""

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from runtime.config import ServerConfig
-from runtime.core import Server
+from runtime.core import Server, listening
 from runtime.driving.performance import Performance
 from runtime.trackers import TrackerPool
 from tests.streaming.caller import Caller
@@ -48,7 +48,7 @@ async def serving(avatar: FakeAvatar | None = None, **settings: Any) -> AsyncIte
     config = ServerConfig(port=free_port(), **settings)
     server = Server(config, avatar, TrackerPool(FakeTracker), Performance)
     stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(server.run(stop, lambda address: ready.set()))
+    task = asyncio.create_task(server.run(listening(config.host, config.port), stop, lambda address: ready.set()))
     await asyncio.wait_for(ready.wait(), 5)
     try:
         async with aiohttp.ClientSession() as http:

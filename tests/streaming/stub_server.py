@@ -7,7 +7,7 @@ import signal
 import sys
 
 from runtime.config import ServerConfig
-from runtime.core import Server
+from runtime.core import Server, listening
 from runtime.driving.performance import Performance
 from runtime.trackers import TrackerPool
 from tests.streaming.fakes import FakeAvatar, FakeTracker
@@ -18,7 +18,7 @@ async def main(port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(ServerConfig(port=port, max_sessions=8), FakeAvatar(), TrackerPool(FakeTracker), Performance)
-    await server.run(stop, lambda address: print(address, flush=True))
+    await server.run(listening("127.0.0.1", port), stop, lambda address: print(address, flush=True))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""The page in a real Chromium: against fake parts for what it does, against the demo avatar for whether it follows."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.demo import DEMO
+from tests.end_to_end.browsing import ANY_CAMERA, browsing, chromium, wait_for
+from tests.end_to_end.driving import camera_file, real_video
+from tests.end_to_end.measure import main as measure
+from tests.end_to_end.process import server_process
+from tests.end_to_end.signals import NAMES, compare, face_signals
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(chromium() is None, reason="no Chromium is installed"),
+]
+
+LIVE = "mien.stats().state === 'live'"
+NO_CAMERA = ("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream")
+
+SESSIONS = """
+window.sessions = [];
+const plainFetch = window.fetch;
+window.fetch = async (...request) => {
+  const response = await plainFetch(...request);
+  if (response.headers.get('Location')) window.sessions.push(response.headers.get('Location'));
+  return response;
+};
+"""
+"""Notes the addresses of the page's sessions."""
+
+
+def test_the_page_is_alive_then_follows_then_acts() -> None:
+    with server_process(stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        opened = page.evaluate("mien.stats().milestones")
+        assert opened["shown"] - opened["posted"] < 1500
+        wait_for(page, "mien.stats().fps > 15")
+        assert page.evaluate("mien.stats().source") == "idle"
+
+        page.click("button#use-camera")
+        wait_for(page, "mien.stats().source === 'camera' && mien.stats().delayMs.p50 !== null")
+        stats = page.evaluate("mien.stats()")
+        assert set(stats) >= {"fps", "delayMs", "framesDecoded", "framesDropped", "source"}
+        assert 0 < stats["delayMs"]["p50"] <= stats["delayMs"]["p95"] < 1000
+        assert page.get_attribute("#use-camera", "aria-pressed") == "true"
+
+        page.fill("input#prompt", "open your mouth")
+        page.press("input#prompt", "Enter")
+        wait_for(page, "mien.stats().source === 'prompt'")
+        page.click("button#use-camera")
+        wait_for(page, "mien.stats().source === 'idle'")
+
+
+def test_what_is_not_understood_offers_the_nearest_phrases() -> None:
+    with server_process(stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        page.fill("input#prompt", "grimble")
+        page.press("input#prompt", "Enter")
+        wait_for(page, "document.querySelectorAll('#suggestions .near').length > 0")
+        assert "grimble" in page.inner_text("#notice")
+        page.click("#suggestions .near")
+        wait_for(page, "mien.stats().source === 'prompt'")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [((), "allow it in the address bar"), (NO_CAMERA, "No camera was found")],
+    ids=["denied", "missing"],
+)
+def test_without_a_camera_the_page_says_so_and_goes_on(flags: tuple[str, ...], says: str) -> None:
+    with server_process(stub=True) as server, browsing(server.url, flags=flags or ANY_CAMERA[:1]) as page:
+        wait_for(page, LIVE)
+        page.click("#use-camera")
+        wait_for(page, "document.getElementById('notice').textContent !== ''")
+        assert says in page.inner_text("#notice")
+        assert page.get_attribute("#use-camera", "aria-pressed") == "false"
+        wait_for(page, "mien.stats().fps > 10")
+
+
+def test_dragging_and_keys_turn_the_view() -> None:
+    with server_process(stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        page.evaluate("() => { window.views = []; const view = mien.view.bind(mien);"
+                      " mien.view = (...a) => { window.views.push(a); view(...a); }; }")  # fmt: skip
+        box = page.locator("video#avatar").bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 100, y, steps=4)
+        page.mouse.up()
+        wait_for(page, "window.views.length > 0 && window.views.at(-1)[0] < -0.4")
+        page.keyboard.press("Home")
+        wait_for(page, "window.views.at(-1)[0] === 0 && window.views.at(-1)[1] === 0")
+
+
+def test_a_closed_tab_ends_its_session_at_once() -> None:
+    with server_process(stub=True) as server:
+        with browsing(server.url) as page:
+            wait_for(page, LIVE)
+            page.goto("about:blank")
+            time.sleep(0.5)
+        with browsing(server.url) as page:
+            wait_for(page, LIVE)
+            metrics = page.evaluate("fetch('/metrics').then((r) => r.text())")
+            assert 'avatar_sessions{state="open"} 1' in metrics
+
+
+def test_the_page_comes_back_after_its_connection_was_cut() -> None:
+    with server_process(stub=True) as server, browsing(None) as page:
+        page.add_init_script(SESSIONS)
+        page.goto(server.url)
+        wait_for(page, LIVE)
+        page.evaluate("() => { window.states = []; mien.addEventListener('state', (e) => states.push(e.detail)); }")
+        page.evaluate("fetch(window.sessions[0], { method: 'DELETE' })")
+        wait_for(page, "window.states.includes('reconnecting')", 30)
+        wait_for(page, LIVE, 30)
+
+
+def test_signals_of_a_face_agree_with_themselves() -> None:
+    """The measurement itself: a driver seen again, later and at another frame rate, scores near 1."""
+    rng = np.random.default_rng(3)
+    steps = rng.normal(size=(400, len(NAMES)))
+    driver = np.stack([np.convolve(np.r_[column, column], np.hanning(25), "same")[200:600] for column in steps.T], 1)
+    driver[50:53] = np.nan
+    times = np.arange(0, 12, 1 / 24)
+    indices = (times * 30 + 130).astype(int) % len(driver)
+    result = compare(driver, times, driver[indices])
+    assert all(result[name]["correlation"] > 0.95 for name in NAMES)
+    noise = compare(driver, times, rng.normal(size=(len(times), len(NAMES))))
+    assert all(noise[name]["correlation"] < 0.6 for name in NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DEMO.is_file(), reason="there is no demo bundle")
+@pytest.mark.parametrize("name", ["webcam-glasses", "wink-turn-shout"])
+def test_the_demo_avatar_follows_a_real_person(name: str, tmp_path: Path) -> None:
+    video = real_video(name)
+    if video is None:
+        pytest.skip("the driving videos are not part of the project; set MIEN_DATA to their folder")
+    out = tmp_path / "follow.json"
+    assert measure(["follow", "--video", str(video), "--seconds", "20", "--json", "--out", str(out)]) == 0
+    signals = json.loads(out.read_text())["signals"]
+    assert signals["mouth"]["correlation"] >= 0.8
+    for angle in ("yaw", "pitch", "roll"):
+        assert signals[angle]["range"] <= 5 or signals[angle]["correlation"] >= 0.85, angle
+    for eye in ("left eye", "right eye"):
+        assert signals[eye]["correlation"] >= 0.6, eye
+
+
+def test_camera_files_keep_the_time_of_their_video(tmp_path: Path) -> None:
+    video = real_video("tongue")
+    if video is None:
+        pytest.skip("the driving videos are not part of the project; set MIEN_DATA to their folder")
+    count = camera_file(video, tmp_path / "camera.mjpeg", seconds=3.0)
+    assert abs(count - 90) <= 2, "25 fps brought to 30"
+    assert face_signals([np.zeros((480, 640, 3), np.uint8)]).shape == (1, len(NAMES))
