@@ -4,7 +4,7 @@ What differs is only the order of the arithmetic:
 - axes apart: a ray is an affine function of depth in head space and in torso space, so a point's three coordinates are
   three fused multiply-adds on long rows instead of matrix products on rows of three;
 - a texel and its three neighbours lie side by side in one row, so a plane costs one gather a point instead of four;
-- only the guide's cells that met something, or lie beside one that did, are rendered: the `cells` most opaque ones.
+- only the guide's cells that met something, or lie beside one that did, are rendered: the `cells` that show most.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ class FastRenderer(nn.Module):
         self, coarse: Tensor, fine: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         preset, b = self.preset, pose.shape[0]
-        near, far, opacity = self._guide(self.pack(coarse), coarse.shape[1], pose, intrinsics, extrinsics)
+        near, far, worth = self._guide(self.pack(coarse), coarse.shape[1], pose, intrinsics, extrinsics)
         # 1. The cells worth rendering, and their rays
-        chosen = opacity.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
+        chosen = worth.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
         pixels = self.cell_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)  # [2, B, K·side²]
         origin, direction = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
         sub = self.cell_pixels.shape[2]
@@ -129,7 +129,7 @@ class FastRenderer(nn.Module):
     def _guide(
         self, rows: Tensor, width: int, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Near, far and opacity [B, cells] of each cell; opacity is the largest of the 3×3 around it."""
+        """Near, far and worth [B, cells] of each cell; worth is its opacity plus the largest of the 3×3 around it."""
         size, b = self.preset.guide_rays, pose.shape[0]
         pixels = self.guide_pixels[:, None].expand(-1, b, -1)
         origin, direction = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
@@ -139,8 +139,9 @@ class FastRenderer(nn.Module):
         depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
         weights = composite_weights(self._density(rows, width, origin, direction, depths, pose)[0] * step)
         near, far = guided_interval(weights, depths, step, size, size)
-        opacity = F.max_pool2d(weights.sum(1).reshape(b, 1, size, size), 3, 1, 1).reshape(b, -1)
-        return near, far, opacity
+        opacity = weights.sum(1).reshape(b, 1, size, size)
+        worth = opacity + F.max_pool2d(opacity, 3, 1, 1)  # a cell beside the head counts, one of the head counts more
+        return near, far, worth.reshape(b, -1)
 
     def _density(
         self, rows: Tensor, width: int, origin: Axes, direction: Axes, depths: Tensor, pose: Tensor

@@ -34,13 +34,13 @@ class Preset:
     """Frequencies of the view direction's positional encoding."""
     rays: int = 128
     """Width and height of the rendered feature map."""
-    samples: int = 6
+    samples: int = 5
     """Samples along a ray, placed where the guide saw something."""
     guide_rays: int = 32
     """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
-    guide_samples: int = 24
+    guide_samples: int = 20
     """Samples along a ray of the guide, evenly from near to far."""
-    cells: int = 672
+    cells: int = 608
     """How many of the guide's cells a baked renderer fills, the most opaque first; the rest of the picture is empty."""
     sr_channels: int = 32
     sr_blocks: int = 3
