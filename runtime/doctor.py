@@ -139,5 +139,5 @@ def _engines(bundle: Bundle) -> list[Check]:
             error = np.mean((pictures[name].astype(np.float64) - pictures[other]) ** 2)
             decibels = 10 * np.log10(255**2 / max(float(error), 1e-6))
             says = f"{decibels:.1f} dB between {name} and {other}"
-            checks.append(Check("engines agree", decibels > 36, says, needed=False))
+            checks.append(Check("engines agree", bool(decibels > 36), says, needed=False))
     return checks
