@@ -22,14 +22,13 @@ TAP = """
   const Plain = window.RTCPeerConnection;
   window.received = [];
   window.RTCPeerConnection = class extends Plain {
-    constructor(...options) {
-      super(...options);
-      this.addEventListener('track', ({ receiver }) => {
-        const worker = new Worker(URL.createObjectURL(new Blob([code])));
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = ({ data }) => window.received.push(data);
-        receiver.transform = new RTCRtpScriptTransform(worker, { port: port2 }, [port2]);
-      });
+    addTransceiver(...options) {
+      const transceiver = super.addTransceiver(...options);
+      const worker = new Worker(URL.createObjectURL(new Blob([code])));
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => window.received.push(data);
+      transceiver.receiver.transform = new RTCRtpScriptTransform(worker, { port: port2 }, [port2]);
+      return transceiver;
     }
   };
 })();

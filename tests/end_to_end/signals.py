@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import cv2
 import mediapipe as mp
 import numpy as np
 
@@ -13,11 +12,10 @@ NAMES = ("mouth", "yaw", "pitch", "roll", "left eye", "right eye")
 RATE = 30.0
 NEAR = 4
 """Frames by which one signal's best lag may differ from that of all together."""
-POSE_POINTS = (1, 152, 33, 263, 61, 291)
-POSE_MODEL = np.array(
-    [[0, 0, 0], [0, -6.3, -2.0], [-4.5, 3.2, -2.7], [4.5, 3.2, -2.7], [-2.5, -2.7, -1.7], [2.5, -2.7, -1.7]]
-)
-"""Nose tip, chin, outer eye corners, mouth corners of an average face, cm; y up, z out of the face."""
+RIGHT_TO_LEFT = (33, 263)
+"""Landmarks of the outer eye corners."""
+NOSE_TO_FOREHEAD = (2, 10)
+"""Landmarks under the nose and at the hairline."""
 
 
 def face_signals(pictures: Iterable[np.ndarray]) -> np.ndarray:
@@ -31,24 +29,26 @@ def _signals(mesh: mp.solutions.face_mesh.FaceMesh, picture: np.ndarray) -> np.n
     if not found:
         return np.full(len(NAMES), np.nan)
     height, width = picture.shape[:2]
-    points = np.array([(p.x * width, p.y * height) for p in found[0].landmark])
+    points = np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark])
 
     def gap(a: int, b: int) -> float:
-        return float(np.linalg.norm(points[a] - points[b]))
+        return float(np.linalg.norm(points[a, :2] - points[b, :2]))
 
     mouth = gap(13, 14) / gap(10, 152)
     left = (gap(385, 380) + gap(387, 373)) / (2 * gap(362, 263))
     right = (gap(160, 144) + gap(158, 153)) / (2 * gap(33, 133))
-    return np.array([mouth, *_angles(points, width, height), -left, -right])
+    return np.array([mouth, *_angles(points), -left, -right])
 
 
-def _angles(points: np.ndarray, width: int, height: int) -> tuple[float, float, float]:
-    camera = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], float)
-    _, turn, _ = cv2.solvePnP(POSE_MODEL, points[list(POSE_POINTS)], camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP)
-    rotation = np.diag([1.0, -1.0, -1.0]) @ cv2.Rodrigues(turn)[0]
-    yaw = np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2]))
-    pitch = np.degrees(np.arcsin(np.clip(-rotation[1, 2], -1, 1)))
-    roll = np.degrees(np.arctan2(rotation[1, 0], rotation[1, 1]))
+def _angles(points: np.ndarray) -> tuple[float, float, float]:
+    """Yaw, pitch and roll (degrees, signs of the contract) from landmarks [478, 3] in pixels that expressions leave."""
+    across = points[RIGHT_TO_LEFT[1]] - points[RIGHT_TO_LEFT[0]]
+    along = points[NOSE_TO_FOREHEAD[1]] - points[NOSE_TO_FOREHEAD[0]]
+    x, y = across / np.linalg.norm(across), along / np.linalg.norm(along)
+    z = np.cross(x, y)
+    yaw = np.degrees(np.arctan2(z[0], abs(z[2])))
+    pitch = np.degrees(np.arctan2(-y[2], -y[1]))
+    roll = np.degrees(np.arctan2(-x[1], x[0]))
     return float(yaw), float(pitch), float(roll)
 
 
