@@ -26,8 +26,8 @@ FOLLOWS = {
     "mouth": (0.7, 0.0), "yaw": (0.8, 5.0), "pitch": (0.8, 5.0), "roll": (0.8, 5.0), "left eye": (0.55, 0.0),
     "right eye": (0.55, 0.0),
 }  # fmt: skip
-"""Least correlation of each signal, and the driver's range below which it says nothing. The README's figures are higher:
-this leaves room for a busy machine, where fewer frames arrive."""
+"""Least correlation of each signal, and the driver's range below which it says nothing. The README's figures are
+higher: this leaves room for a busy machine, where fewer frames arrive."""
 
 LIVE = "mien.stats().state === 'live'"
 NO_CAMERA = ("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream")
