@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from export.fast_rendering import FastRenderer
 from export.graphs import GeneratorGraph, RendererGraph, SuperResolutionGraph
 from export.onnx_export import export_graph
-from export.parity import Parity, check_parity
+from export.parity import Parity, check_parity, trial_states
 from offline.tri2plane.checkpoint import HEAD_MODEL, Run
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bundle import GraphInfo, Manifest, write_bundle
@@ -36,6 +37,7 @@ def bake(run: Run, path: Path, name: str) -> Baked:
     Raises MienError where parity fails; nothing is written then.
     """
     model, maps = run.averaged.eval(), run.maps.eval()
+    model.preset = replace(model.preset, cells=enough_cells(run))
     graphs: dict[str, nn.Module] = {
         "generator": GeneratorGraph(model, maps),
         "renderer": RendererGraph(model),
@@ -61,6 +63,16 @@ def bake(run: Run, path: Path, name: str) -> Baked:
         "thumbnail.png": _thumbnail(run),
     }
     return Baked(write_bundle(path, manifest, files), parity)
+
+
+def enough_cells(run: Run) -> int:
+    """How many of the guide's cells this subject needs: the preset's, or more where the subject fills more."""
+    model = run.averaged
+    drive = drive_tensors(trial_states(), model.preset.latent)
+    with torch.no_grad():
+        coarse = GeneratorGraph(model, run.maps)(drive["expression"], drive["detail"], drive["latent"])[0]
+    needed = FastRenderer(model).needed_cells(coarse, drive["pose"], drive["intrinsics"], drive["extrinsics"])
+    return min(max(model.preset.cells, needed), model.preset.guide_rays**2)
 
 
 def drive_tensors(states: list[DriveState], latent: int) -> dict[str, Tensor]:

@@ -114,6 +114,12 @@ class FastRenderer(nn.Module):
         picture = self._placed(rows, chosen)
         return picture[:, :-2], picture[:, -2:-1], picture[:, -1:]
 
+    @torch.no_grad()
+    def needed_cells(self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor) -> int:
+        """The most cells that any of B pictures fills; the planes are those of the first level, [B, H, W, 3, C]."""
+        worth = self._guide(self.pack(coarse), coarse.shape[1], pose, intrinsics, extrinsics)[2]
+        return int((worth > 0.02).sum(1).max())
+
     def _placed(self, rows: Tensor, chosen: Tensor) -> Tensor:
         """What was computed for the chosen cells [B, K, side²·F] as a picture [B, F, R, R], zero elsewhere."""
         b, k, width = rows.shape

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.bake import bake, drive_tensors
+from export.bake import bake, drive_tensors, enough_cells
 from export.fast_rendering import FastRenderer
 from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
 from export.parity import trial_states
@@ -57,6 +57,16 @@ def test_the_fast_renderer_equals_the_readable_one(run: Run, cells: int) -> None
     for got, want in ((features, expected.features), (alpha, expected.alpha), (depth, expected.depth)):
         # float32 sums in another order; depths are of the order of 10
         torch.testing.assert_close(got * filled, want * filled, atol=2e-3, rtol=1e-3)
+
+
+def test_a_subject_that_fills_the_picture_gets_the_cells_it_needs(run: Run) -> None:
+    """After a few steps the head is still a haze over the whole picture."""
+    model = run.averaged
+    kept = model.preset
+    model.preset = replace(kept, cells=4)
+    needed = enough_cells(run)
+    model.preset = kept
+    assert 4 < needed <= kept.guide_rays**2
 
 
 def _some(values: dict[str, torch.Tensor], names: str) -> tuple[torch.Tensor, ...]:
