@@ -29,6 +29,7 @@ from runtime.contract.bundle import GRAPHS, read_bundle
 from runtime.driving.performance import Performance, live_performance
 from runtime.engines.chain import Chain, Picture
 from runtime.engines.choose import choose
+from runtime.errors import BadInput
 from runtime.machine import machine, peak_memory_mb, versions
 from runtime.session import IN_FLIGHT
 from runtime.streaming.colour import Backdrop, camera_rgb
@@ -40,6 +41,8 @@ WIDTH, HEIGHT, FPS, BITRATE = 640, 480, 30.0, 1_500_000
 CAMERA_FRAMES = 240
 STAGE_FRAMES = 120
 WARM_UP = 15
+POLL = 0.1
+"""Seconds between looks at whether a thread should end or has ended."""
 
 
 class Stopwatch:
@@ -138,15 +141,30 @@ def stages(chain: Chain, size: int, camera: Camera, watch: Stopwatch, backdrop: 
     return found
 
 
-class Follower(threading.Thread):
-    """Decodes and tracks camera frames and tells when each has been pushed into the performance."""
+class Follower:
+    """Decodes and tracks camera frames in a thread of its own and tells when each has been pushed."""
 
     def __init__(self, camera: Camera, performance: Performance) -> None:
-        super().__init__(name="mien-bench-tracking", daemon=True)
-        self.tracked: queue.Queue[float] = queue.Queue(maxsize=1)
+        self._tracked: queue.Queue[float] = queue.Queue(maxsize=1)
         self._camera, self._performance, self._stopped = camera, performance, threading.Event()
+        self._pool = ThreadPoolExecutor(1, "mien-bench-tracking")
+        self._running = self._pool.submit(self._run)
 
-    def run(self) -> None:
+    def wait(self) -> None:
+        """Returns once another frame has been pushed. Raises what the thread raised if it has ended."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                self._tracked.get(timeout=POLL)
+                return
+            if self._running.done():
+                self._running.result()
+                raise RuntimeError("the tracking has ended")
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._pool.shutdown()
+
+    def _run(self) -> None:
         with FaceTracker() as tracker:
             while not self._stopped.is_set():
                 now = time.monotonic()
@@ -155,12 +173,8 @@ class Follower(threading.Thread):
                     self._performance.camera.push(face.state, now)
                 while not self._stopped.is_set():
                     with contextlib.suppress(queue.Full):
-                        self.tracked.put(now, timeout=0.1)
+                        self._tracked.put(now, timeout=POLL)
                         break
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self.join(5)
 
 
 def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdrop) -> dict[str, float]:
@@ -170,12 +184,11 @@ def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdro
     renderers = [avatar.new_session() for _ in range(IN_FLIGHT)]
     under_way: deque[Future[Picture]] = deque()
     follower = Follower(camera, performance)
-    follower.start()
     frames, begun, used = -WARM_UP, 0.0, 0.0
     with ThreadPoolExecutor(IN_FLIGHT, "mien-bench-render") as workers:
         try:
             for number in itertools.count():
-                follower.tracked.get(timeout=30)
+                follower.wait()
                 if len(under_way) == IN_FLIGHT:
                     encoder.encode(backdrop.i420(under_way.popleft().result().rgba), number * 3000)
                 state = performance.sample(time.monotonic()).state
@@ -195,6 +208,16 @@ def throughput(avatar: Avatar, camera: Camera, seconds: float, backdrop: Backdro
     }
 
 
+def _packets(video: Path | None, chain: Chain, backdrop: Backdrop) -> list[bytes]:
+    if video is None:
+        return camera_stream(own_frames(chain, backdrop))
+    with VideoReader(video) as reader:
+        packets = camera_stream(rgb for _, rgb in reader)
+    if not packets:
+        raise BadInput(f"'{video}' holds no picture; give a --video that shows a face")
+    return packets
+
+
 def bench(bundle: Path, engine: str, video: Path | None, seconds: float) -> dict[str, Any]:
     """The whole report, as plain values."""
     begun = time.perf_counter()
@@ -205,13 +228,11 @@ def bench(bundle: Path, engine: str, video: Path | None, seconds: float) -> dict
     graphs = {name: chosen.engine.load(read.files[f"{name}.onnx"], read.manifest.graphs[name]) for name in GRAPHS}
     chain = Chain(graphs, read.manifest.latent)
     backdrop = Backdrop("#f4f2ee")
-    if video is None:
-        packets = camera_stream(own_frames(chain, backdrop))
-    else:
-        with VideoReader(video) as reader:
-            packets = camera_stream(rgb for _, rgb in reader)
+    packets = _packets(video, chain, backdrop)
     watch = Stopwatch()
     found = stages(chain, avatar.size, Camera(packets), watch, backdrop)
+    if not found:
+        raise BadInput(f"no face was found in '{video or avatar.name}'; give a --video that shows one from the front")
     return {
         "machine": machine(),
         "versions": versions(),

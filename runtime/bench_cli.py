@@ -10,6 +10,7 @@ from typing import Any
 from runtime.bench import bench
 from runtime.demo import DEMO
 from runtime.errors import BadInput
+from runtime.machine import about
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,11 @@ def run(args: argparse.Namespace) -> None:
 
 def text(report: dict[str, Any]) -> str:
     """The report for people."""
-    machine, pipeline = report["machine"], report["pipeline"]
+    pipeline = report["pipeline"]
+    packages = ", ".join(f"{name} {found}" for name, found in report["versions"].items() if found)
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}",
+        about(report["machine"]),
+        packages,
         f"{report['bundle']['name']} ({report['bundle']['mb']} MB, loaded in {report['bundle']['load_s']} s), "
         f"camera: {report['camera']}, face in {report['faces_found']:.0%} of frames",
         report["engine"],

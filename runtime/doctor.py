@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.contract.bundle import Bundle, read_bundle
 from runtime.contract.drive import DriveState
+from runtime.engines import Engine
 from runtime.engines.chain import Performer, joined
 from runtime.engines.choose import installed
 from runtime.errors import MienError, Unavailable
@@ -19,6 +22,9 @@ from runtime.machine import machine, versions
 
 CODECS = (("libvpx", "w"), ("libx264", "w"), ("vp8", "r"), ("h264", "r"))
 NEEDED = {"numpy", "mediapipe", "opencv-contrib-python", "av", "aiortc", "aiohttp"}
+INSTALL = "pip install -c constraints.txt"
+AGREEMENT = 36.0
+"""Decibels of PSNR below which a half-precision engine has lost more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Check:
     """What was found, or what to do."""
     needed: bool = True
     """Whether serving needs it."""
+    values: Mapping[str, str | float] = field(default_factory=dict)
+    """The figures in `says`, for programs."""
 
 
 def examine(bundle: Path, host: str, port: int) -> list[Check]:
@@ -42,10 +50,7 @@ def examine(bundle: Path, host: str, port: int) -> list[Check]:
         read = read_bundle(bundle)
     except MienError as error:
         return [*checks, Check("bundle", False, str(error))]
-    manifest = read.manifest
-    size = bundle.stat().st_size / 1e6
-    says = f"{manifest.name}: {manifest.subject}, {size:.1f} MB, hashes match; consent: {manifest.consent}"
-    return [*checks, Check("bundle", True, says), *_engines(read)]
+    return [*checks, _bundle(read, bundle.stat().st_size / 1e6), *_engines(read)]
 
 
 def report(checks: list[Check]) -> dict[str, Any]:
@@ -54,7 +59,9 @@ def report(checks: list[Check]) -> dict[str, Any]:
         "machine": machine(),
         "versions": versions(),
         "ok": healthy(checks),
-        "checks": [{"name": c.name, "ok": c.ok, "needed": c.needed, "says": c.says} for c in checks],
+        "checks": [
+            {"name": c.name, "ok": c.ok, "needed": c.needed, "says": c.says, "values": dict(c.values)} for c in checks
+        ],
     }
 
 
@@ -65,35 +72,53 @@ def healthy(checks: list[Check]) -> bool:
 
 
 def _package(name: str, found: str | None) -> Check:
-    says = found or f"not installed; pip install -c constraints.txt {name}"
+    says = found or f"not installed; {INSTALL} {name}"
     return Check(name, found is not None, says, name in NEEDED)
 
 
-def _codec(name: str, mode: str) -> Check:
-    import av
+def _bundle(bundle: Bundle, size: float) -> Check:
+    manifest = bundle.manifest
+    says = f"{manifest.name}: {manifest.subject}, {size:.1f} MB, hashes match; consent: {manifest.consent}"
+    values: dict[str, str | float] = {
+        "name": manifest.name,
+        "subject": manifest.subject,
+        "consent": manifest.consent,
+        "mb": round(size, 1),
+    }
+    return Check("bundle", True, says, values=values)
 
-    kind = "encoder" if mode == "w" else "decoder"
+
+def _codec(name: str, mode: str) -> Check:
+    what, needed = f"{name} {'encoder' if mode == 'w' else 'decoder'}", name in ("libvpx", "vp8")
     try:
+        import av
+
         av.Codec(name, mode)  # type: ignore[arg-type]
+    except ImportError as error:
+        return Check(what, False, f"PyAV does not load ({error}); {INSTALL} av", needed)
     except ValueError:
-        return Check(f"{name} {kind}", False, "not in this build of PyAV; install its wheel", name in ("libvpx", "vp8"))
-    return Check(f"{name} {kind}", True, "there", name in ("libvpx", "vp8"))
+        return Check(
+            what, False, f"not in this build of PyAV; {INSTALL} --force-reinstall --only-binary=:all: av", needed
+        )
+    return Check(what, True, "there", needed)
 
 
 def _tracking() -> Check:
-    from runtime.tracking.tracker import FaceTracker
-
     try:
+        from runtime.tracking.tracker import FaceTracker
+
         with FaceTracker() as tracker:
             tracker.track(np.zeros((64, 64, 3), np.uint8), 0.0)
     except (ImportError, RuntimeError, FileNotFoundError) as error:
-        return Check("face tracking", False, f"{error}; pip install -c constraints.txt mediapipe==0.10.21")
+        return Check("face tracking", False, f"{error}; {INSTALL} --force-reinstall mediapipe")
     return Check("face tracking", True, "MediaPipe's models load")
 
 
 def _port(host: str, port: int) -> Check:
-    from runtime.core import listening
-
+    try:
+        from runtime.core import listening
+    except ImportError as error:
+        return Check("port", False, f"not tried, as the server does not load ({error}); {INSTALL} -e '.[runtime]'")
     try:
         listening(host, port).close()
     except Unavailable as error:
@@ -103,15 +128,12 @@ def _port(host: str, port: int) -> Check:
 
 def _datagrams(host: str) -> Check:
     """WebRTC's media goes over UDP."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
-    ):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one, socket.socket(family, socket.SOCK_DGRAM) as two:
+        one.settimeout(1.0)
         try:
             one.bind((host, 0))
-            two.settimeout(1.0)
             two.sendto(b"mien", one.getsockname())
-            one.settimeout(1.0)
             one.recv(16)
         except OSError as error:
             return Check("UDP", False, f"datagrams to {host} do not arrive ({error}); allow UDP in the firewall")
@@ -119,25 +141,40 @@ def _datagrams(host: str) -> Check:
 
 
 def _engines(bundle: Bundle) -> list[Check]:
-    """One frame on each engine, timed, and compared with the first exact one."""
-    pictures: dict[str, np.ndarray] = {}
+    """One frame on each engine, timed, and compared with those that are exact."""
+    pictures: dict[str, NDArray[np.uint8]] = {}
+    exact: set[str] = set()
     checks = []
-    engines = installed()
-    exact = {name for name, engine in engines.items() if not isinstance(engine, Unavailable) and engine.exact}
-    for name, engine in engines.items():
+    for name, engine in installed().items():
         if isinstance(engine, Unavailable):
             checks.append(Check(f"engine {name}", False, str(engine), needed=False))
             continue
-        performer = Performer(joined(engine, bundle), bundle.manifest.latent)
-        performer.render(DriveState())
-        begun = time.perf_counter()
-        pictures[name] = performer.render(DriveState()).rgba.copy()
-        took = 1000 * (time.perf_counter() - begun)
-        checks.append(Check(f"engine {name}", True, f"{engine.description}: {took:.0f} ms a frame", needed=False))
-    for name in sorted(set(pictures) - exact):
-        for other in sorted(exact & set(pictures)):
-            error = np.mean((pictures[name].astype(np.float64) - pictures[other]) ** 2)
-            decibels = 10 * np.log10(255**2 / max(float(error), 1e-6))
-            says = f"{decibels:.1f} dB between {name} and {other}"
-            checks.append(Check("engines agree", bool(decibels > 36), says, needed=False))
-    return checks
+        try:
+            pictures[name], took = _picture(engine, bundle)
+        except (MienError, RuntimeError) as error:
+            says = f"{engine.description} cannot run the bundle ({error}); {INSTALL} --force-reinstall {name}"
+            checks.append(Check(f"engine {name}", False, says, needed=False))
+            continue
+        exact |= {name} if engine.exact else set()
+        says = f"{engine.description}: {took:.0f} ms a frame"
+        checks.append(Check(f"engine {name}", True, says, needed=False, values={"ms": round(took, 1)}))
+    pairs = [(name, other) for name in sorted(set(pictures) - exact) for other in sorted(exact)]
+    return checks + [_agreement(name, other, pictures[name], pictures[other]) for name, other in pairs]
+
+
+def _picture(engine: Engine, bundle: Bundle) -> tuple[NDArray[np.uint8], float]:
+    """The face at rest, RGBA, and the milliseconds that it took once warm."""
+    performer = Performer(joined(engine, bundle), bundle.manifest.latent)
+    performer.render(DriveState())
+    begun = time.perf_counter()
+    picture = performer.render(DriveState()).rgba.copy()
+    return picture, 1000 * (time.perf_counter() - begun)
+
+
+def _agreement(name: str, exact: str, picture: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Check:
+    error = float(np.mean((picture.astype(np.float64) - reference) ** 2))
+    decibels = 10 * float(np.log10(255**2 / max(error, 1e-6)))
+    ok, says = decibels > AGREEMENT, f"{decibels:.1f} dB between {name} and {exact}"
+    if not ok:
+        says += f"; serve with --engine {exact}"
+    return Check("engines agree", ok, says, needed=False, values={"db": round(decibels, 1)})

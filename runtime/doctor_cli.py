@@ -9,6 +9,7 @@ from pathlib import Path
 from runtime.config import ServerConfig
 from runtime.demo import DEMO
 from runtime.doctor import examine, healthy, report
+from runtime.machine import about, machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status is 0 where everything that serving needs works, 3 otherwise."""
-    checks = examine(args.bundle, args.host, args.port)
+    """The exit status is 0 where everything that serving needs works, 3 otherwise. Raises BadInput on a bad port."""
+    config = ServerConfig(host=args.host, port=args.port)
+    checks = examine(args.bundle, config.host, config.port)
     if args.json:
         print(json.dumps(report(checks), indent=1))
     else:
+        print(about(machine()) + "\n")
         for check in checks:
             mark = "ok  " if check.ok else ("FAIL" if check.needed else "--  ")
             print(f"{mark}  {check.name:<24}{check.says}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("mien", "numpy", "openvino", "onnxruntime", "mediapipe", "opencv-contrib-python", "av", "aiortc", "aiohttp")
 HALF_FLAGS = ("avx512_bf16", "amx_bf16", "avx512_vnni", "avx2")
@@ -24,6 +26,15 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
     }
+
+
+def about(values: Mapping[str, Any]) -> str:
+    """What `machine` says, in one line."""
+    flags = f" ({', '.join(values['flags'])})" if values["flags"] else ""
+    return (
+        f"{values['processor']}{flags}, {values['cores']} cores, {values['memory_gb']} GB, "
+        f"{values['system']}, Python {values['python']}"
+    )
 
 
 def versions() -> dict[str, str | None]:

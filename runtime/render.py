@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -14,26 +15,40 @@ from runtime.contract.drive import DriveState
 from runtime.driving.performance import live_performance
 from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
+from runtime.soundtrack import Soundtrack
 from runtime.streaming.colour import Backdrop
 from runtime.tracking.tracker import FaceTracker
-from runtime.video_file import VideoReader, mp4
+from runtime.video_file import Bytes, VideoReader, mp4
 
 TAIL = 0.7
 """Seconds shown after a script has ended, while the face comes back to rest."""
 
 
-def states_of_video(video: Path) -> Iterator[DriveState]:
-    """What the live path makes of a driving video, frame by frame. Raises BadInput where it shows no face at all."""
-    performance, found = live_performance(), False
+def require_face(video: Path) -> None:
+    """Raises BadInput where the video shows no face at all; looks no further than the first."""
     with VideoReader(video) as reader, FaceTracker() as tracker:
+        for time, rgb in tqdm(reader, desc="look for a face", total=reader.frames, unit="frame", leave=False):
+            if tracker.track(rgb, time) is not None:
+                return
+    raise BadInput(f"no face was found in '{video}'; use a video that shows one face from the front")
+
+
+def states_of_video(video: Path, fps: float) -> Iterator[DriveState]:
+    """What the live path makes of a driving video, at a constant `fps`; each picture shows the frame of its time."""
+    performance, shown = live_performance(), 0
+    with VideoReader(video) as reader, FaceTracker() as tracker:
+        slack = 0.5 / max(fps, reader.fps)  # files round their times
+        time = 0.0
         for time, rgb in reader:
+            while shown / fps < time - slack:
+                yield performance.sample(shown / fps).state
+                shown += 1
             face = tracker.track(rgb, time)
             if face is not None:
-                found = True
                 performance.camera.push(face.state, time)
-            yield performance.sample(time).state
-    if not found:
-        raise BadInput(f"no face was found in '{video}'; use a video that shows one face from the front")
+        while shown / fps < time + 1 / reader.fps - slack:
+            yield performance.sample(shown / fps).state
+            shown += 1
 
 
 def states_of_timeline(timeline: Timeline, fps: float) -> Iterator[DriveState]:
@@ -46,12 +61,26 @@ def states_of_timeline(timeline: Timeline, fps: float) -> Iterator[DriveState]:
 
 def render_video(
     avatar: Avatar, states: Iterator[DriveState], out: Path, fps: float, backdrop: Backdrop,
-    camera: Camera | None = None, total: int | None = None,
+    camera: Camera | None = None, size: int | None = None, total: int | None = None,
+    soundtrack: Soundtrack | None = None,
 ) -> int:  # fmt: skip
-    """Render `states` into the MP4 `out`, with a progress bar; returns the number of frames."""
+    """Render `states` into the MP4 `out`, `size` pixels square (by default the avatar's), with a progress bar.
+
+    Returns the number of frames. Raises as `runtime.video_file.mp4` does.
+    """
     session, frames = avatar.new_session(), 0
-    with mp4(out, avatar.size, avatar.size, fps) as writer:
+    size = size or avatar.size
+    with mp4(out, size, size, fps, soundtrack) as writer:
         for state in tqdm(states, desc="render", total=total, unit="frame"):
-            writer.write(np.ascontiguousarray(backdrop.i420(session.render(state, camera).rgba)))
+            rgba = _resized(session.render(state, camera).rgba, size)
+            writer.write(np.ascontiguousarray(backdrop.i420(rgba)))
             frames += 1
     return frames
+
+
+def _resized(rgba: Bytes, size: int) -> Bytes:
+    """Premultiplied RGBA [H, W, 4] as [size, size, 4]; premultiplied pictures can be averaged channel by channel."""
+    if rgba.shape[0] == size:
+        return rgba
+    how = cv2.INTER_AREA if size < rgba.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rgba, (size, size), interpolation=how), np.uint8)

@@ -12,11 +12,14 @@ from typing import TypeAlias
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from runtime.errors import BadInput, Unavailable
+from runtime.soundtrack import Soundtrack
 
 Bytes: TypeAlias = NDArray[np.uint8]
+MIN_FPS, MAX_FPS = 1.0, 120.0
 QUARTERS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -36,8 +39,11 @@ class VideoReader:
         self.path = path
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        rate = self._stream.average_rate
-        self.fps = float(rate) if rate else 30.0
+        rate = float(self._stream.average_rate or 0)
+        self.fps = rate if MIN_FPS <= rate <= MAX_FPS else 30.0
+        """On average; some files name their clock's ticks instead, which is no rate."""
+        self.start = 0.0
+        """Time in the file of the first frame, seconds; known once that has been read."""
         self.frames: int | None = self._stream.frames or None
         """How many, where the file says."""
 
@@ -53,7 +59,8 @@ class VideoReader:
         try:
             for frame in self._container.decode(self._stream):
                 time = frame.time or 0.0
-                first = time if first is None else first
+                if first is None:
+                    first = self.start = time
                 rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                 turned = QUARTERS.get(frame.rotation % 360)
                 yield time - first, rgb if turned is None else np.asarray(cv2.rotate(rgb, turned), np.uint8)
@@ -62,17 +69,28 @@ class VideoReader:
 
 
 class Mp4Writer:
-    """H.264 in MP4 at a constant frame rate."""
+    """H.264 in MP4 at a constant frame rate, with the sound of another file along with it."""
 
-    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+    def __init__(self, path: Path, width: int, height: int, fps: float, soundtrack: Soundtrack | None = None) -> None:
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         rate = Fraction(fps).limit_denominator(1001)
         self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        context = self._stream.codec_context
+        context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG  # as `Backdrop` converts
+        self._soundtrack, self._sound = soundtrack, None
+        if soundtrack is not None and soundtrack.stream is not None:
+            self._sound = self._container.add_stream_from_template(soundtrack.stream)
+        self._period, self._written = float(1 / rate), 0
 
     def write(self, i420: Bytes) -> None:
         """One picture [H * 3/2, W]."""
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
+        self._written += 1
+        if self._soundtrack is not None and self._sound is not None:
+            for packet in self._soundtrack.until(self._written * self._period):
+                packet.stream = self._sound
+                self._container.mux(packet)
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
@@ -82,12 +100,27 @@ class Mp4Writer:
         self._container.close()
 
 
+def check_target(path: Path) -> None:
+    """Raises BadInput or Unavailable where an MP4 at `path` cannot be or would take the place of something else."""
+    if path.suffix.lower() != ".mp4":
+        raise BadInput(f"the video is written as MP4, so its name must end in .mp4; got '{path}'")
+    if not path.parent.is_dir():
+        raise Unavailable(f"there is no folder '{path.parent}'; make it first")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"'{path}' is there and is no ordinary file; choose another name")
+
+
 @contextmanager
-def mp4(path: Path, width: int, height: int, fps: float) -> Iterator[Mp4Writer]:
-    """Write an MP4; it appears at `path` once the block ends well. Raises Unavailable where it cannot be written."""
+def mp4(path: Path, width: int, height: int, fps: float, soundtrack: Soundtrack | None = None) -> Iterator[Mp4Writer]:
+    """Write an MP4; it appears at `path` once the block ends well, and nothing does otherwise.
+
+    Raises BadInput or Unavailable, before the block begins where that can be known, where it cannot be written.
+    """
+    check_target(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        writer = Mp4Writer(temporary, width, height, fps)
+        temporary.touch()
+        writer = Mp4Writer(temporary, width, height, fps, soundtrack)
         try:
             yield writer
         except BaseException:
