@@ -54,8 +54,8 @@ class RendererGraph(FastRenderer):
 class SuperResolutionGraph(nn.Module):
     """Features and alpha → premultiplied RGBA, uint8 [B, P, P, 4].
 
-    Bilinear enlargement by a whole factor is a fixed 3×3 convolution before a pixel shuffle, so it joins the last
-    convolution's weights. Its border repeats, while that of the learned part is zero.
+    Bilinear enlargement by a whole factor is a fixed 3×3 convolution before a pixel shuffle, so it adds to the last
+    convolution's result.
     """
 
     outputs = ("rgba",)
@@ -63,15 +63,13 @@ class SuperResolutionGraph(nn.Module):
     def __init__(self, model: Tri2Plane) -> None:
         super().__init__()
         self.learned = model.super_resolution
-        weight = torch.cat([self.learned.tail.weight.detach(), enlarging_kernel(self.learned.factor)], 1)
-        self.register_buffer("weight", weight)
+        self.register_buffer("enlarge", enlarging_kernel(self.learned.factor))
 
-    weight: Tensor
+    enlarge: Tensor
 
     def forward(self, features: Tensor, alpha: Tensor) -> Tensor:
         base = F.pad(torch.cat([features[:, :3], alpha], 1), (1, 1, 1, 1), mode="replicate")
-        x = F.pad(self.learned.hidden(features, alpha), (1, 1, 1, 1))
-        small = F.conv2d(torch.cat([x, base], 1), self.weight, self.learned.tail.bias)
+        small = F.conv2d(base, self.enlarge) + self.learned.tail(self.learned.hidden(features, alpha))
         picture = F.pixel_shuffle(small, self.learned.factor).clamp(0, 1)
         return (picture * 255 + 0.5).permute(0, 2, 3, 1).to(torch.uint8)
 

@@ -33,7 +33,7 @@ class TrainConfig:
     seed: int = 0
     batch: int = 4
     """Frames a step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     """Of Adam, at the start; falls along a cosine to a fiftieth."""
     still_rate: float = 5.0
     """Learning rate of the still planes, as a multiple of `learning_rate`."""
@@ -41,7 +41,7 @@ class TrainConfig:
     """Width of the full-scale window, as a share of the picture: a quarter of the patches is active a step."""
     whole_every: int = 8
     """Every so many steps the full-scale window is the whole picture, so that super-resolution sees its edges."""
-    face_windows: float = 0.6
+    face_windows: float = 0.75
     """Share of windows laid over the face."""
     slide: float = 0.05
     """Largest move of the sliding window, as a share of the picture."""
@@ -51,7 +51,7 @@ class TrainConfig:
     """Standard deviation of the noise on motion maps."""
     latent_share: float = 0.5
     """Share of the frames that see their own latent γ; the others see zero, which is what inference sees."""
-    feature_strength: float = 4.0
+    feature_strength: float = 10.0
     """Extra weight of eyes and mouth."""
     level_weight: float = 0.5
     opacity_weight: float = 0.5

@@ -68,7 +68,10 @@ class StyleMapping(nn.Module):
 
 
 class Block(nn.Module):
-    """Doubles the size (but for the first) and convolves twice under the style."""
+    """Convolves under the style, doubles the size (but for the first), and convolves again.
+
+    The wide convolution comes before the doubling, where it costs a quarter.
+    """
 
     def __init__(self, inputs: int, outputs: int, style: int, first: bool) -> None:
         super().__init__()
@@ -77,9 +80,10 @@ class Block(nn.Module):
         self.two = ModulatedConv(outputs, outputs, style)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        x = leaky(self.one(x, style))
         if not self.first:
             x = upsample(x)
-        return leaky(self.two(leaky(self.one(x, style)), style))
+        return leaky(self.two(x, style))
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -203,7 +207,7 @@ class SuperResolution(nn.Module):
         width = preset.sr_channels
         self.head = nn.Conv2d(preset.features + 1, width, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(preset.sr_blocks - 1))
-        self.tail = nn.Conv2d(width, 4 * self.factor**2, 3, padding=1)
+        self.tail = nn.Conv2d(width, 4 * self.factor**2, 1)
         nn.init.zeros_(self.tail.weight)
         if self.tail.bias is not None:
             nn.init.zeros_(self.tail.bias)

@@ -34,17 +34,17 @@ class Preset:
     """Frequencies of the view direction's positional encoding."""
     rays: int = 128
     """Width and height of the rendered feature map."""
-    samples: int = 5
+    samples: int = 4
     """Samples along a ray, placed where the guide saw something."""
     guide_rays: int = 32
     """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
-    guide_samples: int = 20
+    guide_samples: int = 16
     """Samples along a ray of the guide, evenly from near to far."""
     cells: int = 608
     """How many of the guide's cells a baked renderer fills, the most opaque first; the rest of the picture is empty."""
     sr_channels: int = 32
     sr_blocks: int = 3
-    """Width, and number of 3×3 convolutions, of the super-resolution before its last one."""
+    """Width, and number of 3×3 convolutions, of the super-resolution."""
 
     @property
     def plane_sizes(self) -> tuple[int, int, int]:
