@@ -3,11 +3,14 @@
 What differs is only the order of the arithmetic:
 - axes apart: a ray is an affine function of depth in head space and in torso space, so a point's three coordinates are
   three fused multiply-adds on long rows instead of matrix products on rows of three;
-- a texel and its three neighbours lie side by side in one row, so a plane costs one gather a point instead of four;
+- the rays of all pictures lie in one row, [S, M] for S samples on M rays: engines pad the middle one of three axes;
+- a texel and the one to its right lie side by side, so a plane costs two fetches a point instead of four;
 - only the guide's cells that met something, or lie beside one that did, are rendered: the `cells` that show most.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +19,7 @@ from torch import Tensor, nn
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.networks import Decoder
 from offline.tri2plane.rendering import composite_weights, even_depths, guided_interval
+from offline.warp import head_share
 from runtime.contract.axes import PLANE_AXES
 
 Axes = tuple[Tensor, Tensor, Tensor]
@@ -23,23 +27,34 @@ Axes = tuple[Tensor, Tensor, Tensor]
 
 
 class Fetch(nn.Module):
-    """Bilinear features from packed rows; may run in half precision."""
+    """Bilinear features from a table of pairs; may run in half precision."""
 
-    def forward(self, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-        """Rows [T, 4·C], index [M, 3], weights [M, 12] → [M, C]."""
-        taps = rows.index_select(0, index.reshape(-1)).reshape(index.shape[0], 12, -1)
-        return (taps * weights[..., None]).sum(1)
+    def forward(self, table: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+        """Table [T, 2·C], the M points' pairs [M, 6] and weights [12, M] of these pairs' texels → [M, C]."""
+        taps = table.index_select(0, index.reshape(-1)).reshape(index.shape[0], 12, -1)
+        return (taps * weights.t()[..., None]).sum(1)
 
 
 class Pack(nn.Module):
-    """Lays texels beside their neighbours; may run in half precision."""
+    """Lays texels beside their right neighbours; may run in half precision."""
 
     def forward(self, planes: Tensor) -> Tensor:
-        """[B, H, W, 3, C] → [B·H·W·3, 4·C]: a texel, the one to its right, the one below, and the one below that."""
-        width, channels = planes.shape[2], planes.shape[4]
-        rows = planes.reshape(-1, channels)
-        shifted = [F.pad(rows[shift:], (0, 0, 0, shift)) for shift in (3, 3 * width, 3 * width + 3)]
-        return torch.cat([rows, *shifted], 1)
+        """[B, 3, H, W, C] → [3·B·H·W, 2·C]: all pairs that begin at an even texel, then all that begin at an odd one.
+
+        The last pair of the second half wraps round; no point asks for it.
+        """
+        flat = planes.reshape(-1)
+        channels = planes.shape[4]
+        return torch.cat([flat, flat[channels:], flat[:channels]]).reshape(-1, 2 * channels)
+
+
+class Place(nn.Module):
+    """Puts rows where the picture has them; may run in half precision."""
+
+    def forward(self, rows: Tensor, index: Tensor) -> Tensor:
+        """Rows [K, F], index [B, R, R] into them, K for an empty pixel → [B, F, R, R]."""
+        padded = F.pad(rows, (0, 0, 0, 1))
+        return padded.index_select(0, index.reshape(-1)).reshape(*index.shape, -1).permute(0, 3, 1, 2)
 
 
 class DensityHead(nn.Module):
@@ -60,16 +75,19 @@ class ColourHead(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, weights: Tensor, feature: Tensor, direction: Tensor) -> Tensor:
-        return self.decoder.composed_colour(weights, feature, direction)
+    def forward(self, weights: Tensor, feature: Tensor, encoded: Tensor) -> Tensor:
+        """Weights [S, M], features [S, M, C], encoded directions [3 + 6·bands, M] → [M, F]."""
+        bias = self.decoder.colour_direction(encoded.t())
+        return self.decoder.composed_colour(weights[None], feature[None], bias[None])[0]
 
 
-HALF = (Pack.__name__, Fetch.__name__, DensityHead.__name__, ColourHead.__name__)
-"""The modules that may run in half precision; all others hold geometry."""
+COLOURS = "place_colours"
+HALF = (Pack.__name__, Fetch.__name__, DensityHead.__name__, ColourHead.__name__, COLOURS)
+"""The modules (by class or by name) that may run in half precision; all others hold geometry."""
 
 
 class FastRenderer(nn.Module):
-    """Planes [B, H, W, 3, C], head pose [B, 3, 4], camera → features [B, F, R, R], alpha, depth [B, 1, R, R]."""
+    """Planes [B, 3, H, W, C], head pose [B, 3, 4], camera → features [B, F, R, R], alpha, depth [B, 1, R, R]."""
 
     def __init__(self, model: Tri2Plane) -> None:
         super().__init__()
@@ -80,116 +98,157 @@ class FastRenderer(nn.Module):
         self.fetch = Fetch()
         self.density_head = DensityHead(model.decoder)
         self.colour_head = ColourHead(model.decoder)
+        self.place_colours = Place()
+        self.place = Place()
         size, rays = model.preset.guide_rays, model.preset.rays
-        self.register_buffer("guide_pixels", _pixels(size))
         side = rays // size
-        cells = _pixels(rays).reshape(2, size, side, size, side).permute(0, 1, 3, 2, 4)
-        self.register_buffer("cell_pixels", cells.reshape(2, size * size, side * side).contiguous())
+        self.register_buffer("guide_pixels", _pixels(size))
+        self.register_buffer("cell_pixels", _cells(_pixels(rays), size).contiguous())
+        cell, within = torch.arange(size**2)[:, None].expand(-1, side**2), torch.arange(side**2).expand(size**2, -1)
+        places = torch.empty(2, rays * rays, dtype=torch.long)
+        places[:, _cells(torch.arange(rays * rays)[None], size).reshape(-1)] = torch.stack([cell, within]).flatten(1)
+        self.register_buffer("places", places)
 
     guide_pixels: Tensor
     cell_pixels: Tensor
+    """[2, cells, side²], (u, v) of each cell's pixels."""
+    places: Tensor
+    """[2, R²], each pixel's cell and its number within it."""
 
     def forward(
         self, coarse: Tensor, fine: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         preset, b = self.preset, pose.shape[0]
-        near, far, worth = self._guide(self.pack(coarse), coarse.shape[1], pose, intrinsics, extrinsics)
+        near, far, worth = self._guide(coarse, pose, intrinsics, extrinsics)
         # 1. The cells worth rendering, and their rays
         chosen = worth.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
         pixels = self.cell_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)  # [2, B, K·side²]
-        origin, direction = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
+        rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
         sub = self.cell_pixels.shape[2]
-        near, far = (t.gather(1, chosen)[..., None].expand(-1, -1, sub).reshape(b, -1) for t in (near, far))
+        near, far = (t.gather(1, chosen)[..., None].expand(-1, -1, sub).reshape(1, -1) for t in (near, far))
         # 2. Their samples
         depths, step = even_depths(near, far, preset.samples, jitter=False)
-        sigma, feature = self._density(self.pack(fine), fine.shape[1], origin, direction, depths, pose)
-        weights = composite_weights(sigma * step)
-        seen = F.normalize(torch.stack(direction, -1), dim=-1) @ pose[:, :, :3]
-        colour = self.colour_head(weights, feature, seen)
-        alpha = weights.sum(1)
-        depth = (weights * depths).sum(1)
+        sigma, feature = self._density(fine, rays, depths[0], pose)
+        weights = composite_weights((sigma * step[0])[None])[0]
+        colour = self.colour_head(weights, feature, self._seen(rays[1], pose))
+        alpha = weights.sum(0)
+        depth = (weights * depths[0]).sum(0)
         depth = depth / alpha.clamp(min=1e-3) * (alpha > 1e-3)
         # 3. Back into the picture
-        rows = torch.cat([colour, alpha[..., None], depth[..., None]], 2).reshape(b, preset.cells, -1)
-        picture = self._placed(rows, chosen)
-        return picture[:, :-2], picture[:, -2:-1], picture[:, -1:]
+        index = self._index(chosen)
+        rest = self.place(_rows((alpha, depth)).t(), index)
+        return self.place_colours(colour, index), rest[:, :1], rest[:, 1:]
 
     @torch.no_grad()
     def needed_cells(self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor) -> int:
-        """The most cells that any of B pictures fills; the planes are those of the first level, [B, H, W, 3, C]."""
-        worth = self._guide(self.pack(coarse), coarse.shape[1], pose, intrinsics, extrinsics)[2]
+        """The most cells that any of B pictures fills; the planes are those of the first level, [B, 3, H, W, C]."""
+        worth = self._guide(coarse, pose, intrinsics, extrinsics)[2]
         return int((worth > 0.02).sum(1).max())
 
-    def _placed(self, rows: Tensor, chosen: Tensor) -> Tensor:
-        """What was computed for the chosen cells [B, K, side²·F] as a picture [B, F, R, R], zero elsewhere."""
-        b, k, width = rows.shape
-        size, rays = self.preset.guide_rays, self.preset.rays
-        side = rays // size
-        order = torch.arange(k, device=rows.device).expand(b, -1)
-        place = torch.full((b, size * size), k, device=rows.device).scatter(1, chosen, order)
-        padded = F.pad(rows, (0, 0, 0, 1)).reshape(b * (k + 1), width)
-        place = place + torch.arange(b, device=rows.device)[:, None] * (k + 1)
-        cells = padded.index_select(0, place.reshape(-1)).reshape(b, size, size, side, side, -1)
-        return cells.permute(0, 5, 1, 3, 2, 4).reshape(b, -1, rays, rays)
+    def _index(self, chosen: Tensor) -> Tensor:
+        """Which of the B·K·side² rendered rays each pixel shows, [B, R, R], for the chosen cells [B, K]; the number
+        after the last where the pixel's cell was not rendered."""
+        b, k = chosen.shape
+        sub, rays = self.cell_pixels.shape[2], self.preset.rays
+        order = torch.arange(b * k, device=chosen.device).reshape(b, k)
+        nowhere = torch.full((b, self.cell_pixels.shape[1]), b * k, device=chosen.device)
+        slot = nowhere.scatter(1, chosen, order)[:, self.places[0]]
+        return (slot * sub + self.places[1]).clamp(max=b * k * sub).reshape(b, rays, rays)
 
     def _guide(
-        self, rows: Tensor, width: int, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
+        self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Near, far and worth [B, cells] of each cell; worth is its opacity plus the largest of the 3×3 around it."""
         size, b = self.preset.guide_rays, pose.shape[0]
         pixels = self.guide_pixels[:, None].expand(-1, b, -1)
-        origin, direction = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
+        rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
         middle = (extrinsics[:, :, :3] @ pose[:, :, 3:] + extrinsics[:, :, 3:])[:, 2]
-        near = (middle - self.box[1][2] - 0.1).expand(-1, size * size)
-        far = (middle - self.box[0][2] + 0.1).expand(-1, size * size)
+        near = (middle - self.box[1][2] - 0.1).expand(-1, size * size).reshape(1, -1)
+        far = (middle - self.box[0][2] + 0.1).expand(-1, size * size).reshape(1, -1)
         depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
-        weights = composite_weights(self._density(rows, width, origin, direction, depths, pose)[0] * step)
+        weights = composite_weights(self._density(coarse, rays, depths[0], pose)[0][None] * step)
+        weights, depths, step = (t.reshape(-1, b, size * size).transpose(0, 1) for t in (weights, depths, step))
         near, far = guided_interval(weights, depths, step, size, size)
         opacity = weights.sum(1).reshape(b, 1, size, size)
         worth = opacity + F.max_pool2d(opacity, 3, 1, 1)  # a cell beside the head counts, one of the head counts more
         return near, far, worth.reshape(b, -1)
 
-    def _density(
-        self, rows: Tensor, width: int, origin: Axes, direction: Axes, depths: Tensor, pose: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """σ [B, S, N] and features [B, S, N, C] at depths [B, S, N] along rays."""
-        b, s, n = depths.shape
-        points = self._to_head(origin, direction, depths, pose)
-        low, fraction = [], []
+    def _density(self, planes: Tensor, rays: tuple[Axes, Axes], depths: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """σ [S, M] and features [S, M, C] at depths [S, M] along the rays of B pictures, M = B·N."""
+        b, width = planes.shape[0], planes.shape[3]
+        odd_pairs = b * 3 * width * (width // 2)
+        low, column, fraction = [], [], []
         inside = torch.ones_like(depths)
-        for axis, point in enumerate(points):
+        for axis, point in enumerate(self._to_head(*rays, depths, pose)):
             start, end = self.box[0][axis], self.box[1][axis]
             texel = (point - start) * (width / (end - start)) - 0.5
             clear = texel.clamp(0, width - 1)
             floor = clear.clamp(max=width - 2).floor()
+            half = (floor * 0.5).floor()
             low.append(floor)
+            column.append(half + (floor - 2 * half) * odd_pairs)
             fraction.append(clear - floor)
             inside = inside * ((texel >= -0.5) & (texel <= width - 0.5)).to(depths.dtype)
-        first = (torch.arange(b, device=depths.device) * (width * width * 3)).reshape(b, 1, 1)
-        index, weights = [], []
+        picture = torch.arange(b, device=depths.device, dtype=depths.dtype)[:, None].expand(-1, depths.shape[1] // b)
+        picture = picture.reshape(1, -1) * (3 * width * (width // 2))
+        upper, lower, index = [], [], []
         for plane, (across, down) in enumerate(PLANE_AXES):
-            index.append(((low[down] * width + low[across]) * 3 + plane).to(torch.int64) + first)
+            index.append(column[across] + low[down] * (width // 2) + (picture + plane * width * (width // 2)))
             x, y = fraction[across], fraction[down]
-            weights += [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y]
-        where = torch.stack(index).reshape(3, -1).t()  # stacking along the first axis is a plain copy
-        feature = self.fetch(rows, where, torch.stack(weights).reshape(12, -1).t()).reshape(b, s, n, -1)
+            upper += [(1 - x) * (1 - y), x * (1 - y)]
+            lower += [(1 - x) * y, x * y]
+        first = _rows(index)
+        both = torch.cat([first, first + width // 2]).to(torch.int64).t()
+        feature = self.fetch(self.pack(planes), both, _rows(upper + lower))
+        feature = feature.reshape(*depths.shape, -1)
         return self.density_head(feature) * inside, feature
 
     def _to_head(self, origin: Axes, direction: Axes, depths: Tensor, pose: Tensor) -> Axes:
-        """`NeckWarp` along rays: x, y and z in head space, [B, S, N] each."""
+        """`NeckWarp` along rays: x, y and z in head space at depths [S, M], [S, M] each."""
         rotation, translation = pose[:, :, :3], pose[:, :, 3]
         pivot = pose.new_tensor(self.neck.pivot.tolist())
         shift = (rotation * pivot).sum(2) + translation - pivot  # [B, 3]
-        torso = [(origin[a] - shift[:, a : a + 1])[:, None] + direction[a][:, None] * depths for a in range(3)]
-        head = []
+        turned = _turned(direction, rotation)
+        torso, head = [], []
         for a in range(3):
-            start = sum((origin[i] - translation[:, i : i + 1]) * rotation[:, i, a : a + 1] for i in range(3))
-            slope = sum(direction[i] * rotation[:, i, a : a + 1] for i in range(3))
-            head.append(start[:, None] + slope[:, None] * depths)  # type: ignore[index]
-        s = ((torso[1] + self.neck.lean * torso[2] - self.neck.low) / (self.neck.high - self.neck.low)).clamp(0, 1)
-        w = s * s * (3 - 2 * s)
+            start = origin[a] - shift[:, a : a + 1]
+            torso.append(_row(start, direction[a]) + direction[a].reshape(1, -1) * depths)
+            start = sum((origin[i] - translation[:, i : i + 1]) * rotation[:, i, a : a + 1] for i in range(3))  # type: ignore[assignment]
+            head.append(_row(start, direction[a]) + turned[a].reshape(1, -1) * depths)
+        w = head_share(self.neck, torso[1], torso[2])
         x, y, z = (t + w * (h - t) for t, h in zip(torso, head, strict=True))
         return x, y, z
+
+    def _seen(self, direction: Axes, pose: Tensor) -> Tensor:
+        """Encoded unit directions in head space, [3 + 6·bands, M]: `encode_direction` with its axes first."""
+        turned = _rows(_turned(direction, pose[:, :, :3]))
+        unit = turned / turned.square().sum(0, keepdim=True).sqrt()
+        parts = [unit]
+        for band in range(self.preset.direction_bands):
+            parts += [torch.sin(unit * 2**band), torch.cos(unit * 2**band)]
+        return torch.cat(parts)
+
+
+def _turned(direction: Axes, rotation: Tensor) -> Axes:
+    """Directions [B, N] an axis in the frame whose axes are the columns of [B, 3, 3]."""
+    x, y, z = (sum(direction[i] * rotation[:, i, a : a + 1] for i in range(3)) for a in range(3))
+    return x, y, z  # type: ignore[return-value]
+
+
+def _row(per_picture: Tensor, like: Tensor) -> Tensor:
+    """[B, 1] → [1, B·N], repeated over each picture's N rays."""
+    return per_picture.expand_as(like).reshape(1, -1)
+
+
+def _rows(tensors: Sequence[Tensor]) -> Tensor:
+    """Each tensor as one row. Not `stack`: OpenVINO forgets that what `stack` is made of must stay in float32."""
+    return torch.cat([t.reshape(1, -1) for t in tensors])
+
+
+def _cells(pixels: Tensor, size: int) -> Tensor:
+    """[X, R²] row by row → [X, size², side²], cell by cell of size × size."""
+    x, side = pixels.shape[0], int(pixels.shape[1] ** 0.5) // size
+    return pixels.reshape(x, size, side, size, side).permute(0, 1, 3, 2, 4).reshape(x, size * size, side * side)
 
 
 def _pixels(size: int) -> Tensor:

@@ -20,7 +20,7 @@ from offline.tri2plane.motion import MotionMaps
 
 
 class GeneratorGraph(nn.Module):
-    """expression [B, 52], detail [B, 8], latent γ → planes of the three levels, [B, H, W, 3, C] each."""
+    """expression [B, 52], detail [B, 8], latent γ → planes of the three levels, [B, 3, H, W, C] each."""
 
     outputs = ("coarse", "middle", "fine")
 
@@ -31,7 +31,7 @@ class GeneratorGraph(nn.Module):
     def forward(self, expression: Tensor, detail: Tensor, latent: Tensor) -> tuple[Tensor, ...]:
         style = self.model.style(self.motion_maps(expression, detail), expression, detail, latent)
         levels = self.model.generator.side_by_side(style)
-        return tuple(level.permute(0, 2, 3, 1).unflatten(3, (3, -1)) for level in levels)
+        return tuple(level.permute(0, 2, 3, 1).unflatten(3, (3, -1)).permute(0, 3, 1, 2, 4) for level in levels)
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -70,8 +70,8 @@ class SuperResolutionGraph(nn.Module):
     def forward(self, features: Tensor, alpha: Tensor) -> Tensor:
         base = F.pad(torch.cat([features[:, :3], alpha], 1), (1, 1, 1, 1), mode="replicate")
         small = F.conv2d(base, self.enlarge) + self.learned.tail(self.learned.hidden(features, alpha))
-        picture = F.pixel_shuffle(small, self.learned.factor).clamp(0, 1)
-        return (picture * 255 + 0.5).permute(0, 2, 3, 1).to(torch.uint8)
+        picture = F.pixel_shuffle(small.clamp(0, 1) * 255 + 0.5, self.learned.factor)
+        return picture.permute(0, 2, 3, 1).to(torch.uint8)
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from runtime.contract.axes import Neck
 
 
+def head_share(neck: Neck, y: Tensor, z: Tensor) -> Tensor:
+    """How far torso-space points go with the head, 0..1 in the shape of their coordinates `y` and `z`, dm."""
+    s = ((y + neck.lean * z - neck.low) / (neck.high - neck.low)).clamp(0, 1)
+    return s * s * (3 - 2 * s)
+
+
 class NeckWarp(nn.Module):
     """World points to head space, shoulders held; the same mixture as `Neck.to_head`."""
 
@@ -25,7 +31,4 @@ class NeckWarp(nn.Module):
         shift = (rotation @ self.pivot) + translation - self.pivot
         torso = points - shift[:, None]
         head = (points - translation[:, None]) @ rotation
-        neck = self.neck
-        s = ((torso[..., 1:2] + neck.lean * torso[..., 2:3] - neck.low) / (neck.high - neck.low)).clamp(0, 1)
-        w = s * s * (3 - 2 * s)
-        return torso + w * (head - torso)
+        return torso + head_share(self.neck, torso[..., 1:2], torso[..., 2:3]) * (head - torso)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -94,9 +94,10 @@ class Mp4Writer:
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
-        self._container.close()
+        self.close()
 
-    def abandon(self) -> None:
+    def close(self) -> None:
+        """Also where nothing was finished; may be called again."""
         self._container.close()
 
 
@@ -120,13 +121,9 @@ def mp4(path: Path, width: int, height: int, fps: float, soundtrack: Soundtrack 
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         temporary.touch()
-        writer = Mp4Writer(temporary, width, height, fps, soundtrack)
-        try:
+        with closing(Mp4Writer(temporary, width, height, fps, soundtrack)) as writer:
             yield writer
-        except BaseException:
-            writer.abandon()
-            raise
-        writer.finish()
+            writer.finish()
         os.replace(temporary, path)
     except OSError as error:  # PyAV's file errors are OSErrors too
         raise Unavailable(f"'{path}' could not be written ({error.strerror}); nothing was left behind") from error

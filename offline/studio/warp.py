@@ -14,6 +14,7 @@ from torch import Tensor
 
 from offline.studio.fields import Points, bump, mix, ramp
 from offline.studio.rig import Rig
+from offline.warp import head_share
 from runtime.contract.axes import Neck
 
 MOUTH_Y = -0.428
@@ -34,8 +35,7 @@ def to_head(p: Points, pose: Tensor, neck: Neck) -> tuple[Points, Points]:
     shift = r @ torch.from_numpy(neck.pivot) + t - torch.from_numpy(neck.pivot)
     torso = Points(p.x - shift[0], p.y - shift[1], p.z - shift[2])
     x, y, z = p.x - t[0], p.y - t[1], p.z - t[2]
-    s = ((torso.y + neck.lean * torso.z - neck.low) / (neck.high - neck.low)).clamp(0.0, 1.0)
-    w = s * s * (3.0 - 2.0 * s)
+    w = head_share(neck, torso.y, torso.z)
     head = (r[0, i] * x + r[1, i] * y + r[2, i] * z for i in range(3))
     return Points(*(mix(a, b, w) for a, b in zip(torso, head, strict=True))), torso
 

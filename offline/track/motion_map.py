@@ -89,20 +89,21 @@ class MotionMapRasteriser(nn.Module):
 
     def forward(self, vertices: Tensor) -> Tensor:
         """Deformed head-space vertices [B, 468, 3] to [B, 6, size, size]."""
-        batch = vertices.shape[0]
-        corners = vertices[:, self.corners.reshape(-1)].reshape(batch, -1, 3, 3)
+        batch, faces = vertices.shape[0], len(self.corners)
+        corners = vertices.index_select(1, self.corners.reshape(-1)).reshape(batch, faces, 3, 3)
         a, b, c = corners.unbind(2)
-        planes = _planes(a, b, c)
-        p = planes[:, self.candidates.reshape(-1)].reshape(batch, *self.candidates.shape, 9)
+        tried = self.candidates.reshape(-1)
+        p = [plane.index_select(1, tried).reshape(batch, *self.candidates.shape) for plane in _planes(a, b, c)]
         x, y = self.pixels[0][:, None], self.pixels[1][:, None]
-        first, second, depth = (p[..., i] * x + p[..., i + 1] * y + p[..., i + 2] for i in (0, 3, 6))
+        first, second, depth = (p[i] * x + p[i + 1] * y + p[i + 2] for i in (0, 3, 6))
         inside = torch.minimum(torch.minimum(first, second), 1 - first - second) > -TOLERANCE
         nearest, choice = torch.where(inside, depth, -1e4).max(2, keepdim=True)
         w0, w1 = first.gather(2, choice), second.gather(2, choice)
         weights = torch.cat([w0, w1, 1 - w0 - w1], 2)[..., None]
-        triangle = self.candidates.expand(batch, -1, -1).gather(2, choice)
-        attributes = torch.cat([self._normals(a, b, c), self.uv.expand(batch, -1, -1, -1)], 3).flatten(2)
-        seen = attributes.gather(1, triangle.expand(-1, -1, 15)).reshape(batch, -1, 3, 5)
+        triangle = self.candidates.expand(batch, -1, -1).gather(2, choice)[..., 0]
+        attributes = torch.cat([self._normals(a, b, c), self.uv.expand(batch, -1, -1, -1)], 3).reshape(-1, 15)
+        row = triangle + torch.arange(batch, device=triangle.device)[:, None] * faces
+        seen = attributes.index_select(0, row.reshape(-1)).reshape(batch, -1, 3, 5)
         seen = (weights * seen).sum(2)
         normals = functional.normalize(seen[..., :3], dim=2, eps=1e-6) / 2 + 0.5
         grid = 2 * seen[:, None, :, 3:] - 1
@@ -110,18 +111,18 @@ class MotionMapRasteriser(nn.Module):
         colour = functional.grid_sample(texture, grid, padding_mode="border", align_corners=False)[:, :, 0]
         channels = torch.cat([colour, normals.transpose(1, 2)], 1) * (nearest > -1e3).transpose(1, 2)
         padded = functional.pad(channels, (0, 1))
-        return padded[:, :, self.place].reshape(batch, 6, self.size, self.size)
+        return padded.index_select(2, self.place).reshape(batch, 6, self.size, self.size)
 
     def _normals(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         """Vertex normals at each triangle's corners, [B, F, 3, 3]."""
         face = functional.pad(torch.linalg.cross(b - a, c - a), (0, 0, 0, 1))
-        around = face[:, self.around.reshape(-1)].reshape(face.shape[0], *self.around.shape, 3).sum(2)
+        around = face.index_select(1, self.around.reshape(-1)).reshape(face.shape[0], *self.around.shape, 3).sum(2)
         normals = functional.normalize(around, dim=2, eps=1e-6)
-        return normals[:, self.corners.reshape(-1)].reshape(face.shape[0], -1, 3, 3)
+        return normals.index_select(1, self.corners.reshape(-1)).reshape(face.shape[0], -1, 3, 3)
 
 
-def _planes(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Each triangle's first two barycentrics and depth as planes over (x, y): coefficients [B, F, 9].
+def _planes(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+    """Each triangle's first two barycentrics and depth as planes over (x, y): three times three coefficients [B, F].
 
     A back-facing triangle gets barycentrics that no pixel satisfies.
     """
@@ -136,7 +137,7 @@ def _planes(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     c1 = torch.where(front, -(x1 * a[..., 0] + y1 * a[..., 1]), -1.0)
     za, zb, zc = a[..., 2], b[..., 2], c[..., 2]
     z = [w0 * (za - zc) + w1 * (zb - zc) for w0, w1 in ((x0, x1), (y0, y1), (c0, c1))]
-    return torch.stack([x0, y0, c0, x1, y1, c1, z[0], z[1], z[2] + zc], -1)
+    return x0, y0, c0, x1, y1, c1, z[0], z[1], z[2] + zc
 
 
 def _candidates(model: HeadModel, neutral: Array, size: int, count: int) -> NDArray[np.int64]:
@@ -174,9 +175,10 @@ def _visible(
     corners: Tensor, centres: Tensor, pixels: NDArray[np.intp], owners: NDArray[np.intp], size: int
 ) -> NDArray[np.bool_]:
     """Which pairs show their triangle, corners [F, 3, 3], or are so close to it that another face may."""
-    p = _planes(corners[:, 0], corners[:, 1], corners[:, 2])[torch.from_numpy(owners)]
+    triangle = torch.from_numpy(owners)
+    p = [plane[triangle] for plane in _planes(corners[:, 0], corners[:, 1], corners[:, 2])]
     x, y = centres[:, 0], centres[:, 1]
-    first, second, depth = ((p[:, i] * x + p[:, i + 1] * y + p[:, i + 2]).numpy() for i in (0, 3, 6))
+    first, second, depth = ((p[i] * x + p[i + 1] * y + p[i + 2]).numpy() for i in (0, 3, 6))
     inside = np.minimum(np.minimum(first, second), 1 - first - second) > -NEARLY
     nearest = np.full(size * size, -np.inf)
     np.maximum.at(nearest, pixels[inside], depth[inside])

@@ -74,7 +74,7 @@ class Tri2Plane(nn.Module):
         sigma, feature = self.density(planes, world, pose)
         weights = composite_weights(sigma * step)
         seen = torch.nn.functional.normalize(directions, dim=-1) @ pose[:, :, :3]
-        colour = self.decoder.composed_colour(weights, feature, seen)
+        colour = self.decoder.composed_colour(weights, feature, self.decoder.direction_bias(seen))
         b, n = near.shape
         size = int(n**0.5)
         features = colour.transpose(1, 2).reshape(b, -1, size, size)

@@ -176,21 +176,24 @@ class Decoder(nn.Module):
         """[..., C] → σ [...], per dm, ≥ 0."""
         return F.softplus(self.density_out(F.relu(self.density_in(feature)))[..., 0] * 4 - 1)
 
-    def colour(self, feature: Tensor, direction: Tensor) -> Tensor:
-        """Features [B, S, N, C] and unit directions [B, N, 3] → [B, S, N, F]; the first three are RGB, about 0..1."""
-        return self.colour_out(self._hidden(feature, direction))
+    def direction_bias(self, direction: Tensor) -> Tensor:
+        """What unit directions [..., 3] add to the hidden layer, [..., H]."""
+        return self.colour_direction(encode_direction(direction, self.bands))
 
-    def composed_colour(self, weights: Tensor, feature: Tensor, direction: Tensor) -> Tensor:
+    def colour(self, feature: Tensor, bias: Tensor) -> Tensor:
+        """Features [B, S, N, C] and `direction_bias` [B, N, H] → [B, S, N, F]; the first three are RGB, about 0..1."""
+        return self.colour_out(self._hidden(feature, bias))
+
+    def composed_colour(self, weights: Tensor, feature: Tensor, bias: Tensor) -> Tensor:
         """``Σ_s w_s · colour_s`` [B, N, F] for weights [B, S, N]: equal to composing `colour`.
 
         The last layer is linear, so the hidden layer is composed and the last layer runs once a ray, not once a sample.
         """
-        hidden = (weights[..., None] * self._hidden(feature, direction)).sum(1)
+        hidden = (weights[..., None] * self._hidden(feature, bias)).sum(1)
         opacity = weights.sum(1)[..., None]
         return F.linear(hidden, self.colour_out.weight) + self.colour_out.bias * opacity
 
-    def _hidden(self, feature: Tensor, direction: Tensor) -> Tensor:
-        bias = self.colour_direction(encode_direction(direction, self.bands))
+    def _hidden(self, feature: Tensor, bias: Tensor) -> Tensor:
         return F.relu(self.colour_in(feature) + bias[:, None])
 
 

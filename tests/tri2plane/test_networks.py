@@ -29,8 +29,9 @@ def test_composing_hidden_layers_equals_composing_colours() -> None:
     feature = torch.randn(2, 5, 9, TINY.plane_channels)
     direction = F.normalize(torch.randn(2, 9, 3), dim=-1)
     weights = torch.rand(2, 5, 9) / 5
-    expected = (weights[..., None] * decoder.colour(feature, direction)).sum(1)
-    torch.testing.assert_close(decoder.composed_colour(weights, feature, direction), expected, atol=1e-5, rtol=1e-4)
+    bias = decoder.direction_bias(direction)
+    expected = (weights[..., None] * decoder.colour(feature, bias)).sum(1)
+    torch.testing.assert_close(decoder.composed_colour(weights, feature, bias), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_density_does_not_see_the_direction_and_is_never_negative() -> None:
