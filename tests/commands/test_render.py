@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -36,6 +37,14 @@ def frames_of(path: Path) -> tuple[float, list[NDArray[np.uint8]]]:
         steps = {round(float((b.time or 0) - (a.time or 0)), 4) for a, b in itertools.pairwise(frames)}
         assert len(steps) <= 1, "the rate is constant"
         return float(stream.average_rate or 0), [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in frames]
+
+
+def turn_clockwise(path: Path) -> None:
+    """Writes into a film what a phone held upright does: to be shown turned clockwise (ISO/IEC 14496-12, tkhd)."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # behind the type: version 0's fields up to the matrix
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
 
 
 def film(path: Path, times: list[float], sound: bool = False) -> None:
@@ -272,3 +281,19 @@ def test_a_driving_video_keeps_its_frames_and_its_sound(portrait: Path, tmp_path
         assert made.streams.video[0].average_rate == driving.streams.video[0].average_rate == 15
         assert made.streams.audio[0].codec_context.name == "aac"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4"]
+
+
+def test_a_film_from_a_phone_held_upright_is_read_upright(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[:, :48] = 255  # white on the left
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    turn_clockwise(path)
+    with VideoReader(path) as reader:
+        [(_, shown)] = list(reader)
+    assert shown.shape == (96, 64, 3)
+    assert shown[:40].min() > 200 and shown[56:].max() < 50, "left becomes top"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from runtime.config import ServerConfig
 from runtime.core import Server, listening
@@ -15,6 +16,7 @@ from tests.streaming.fakes import FakeAvatar, FakeTracker
 
 async def main(port: int) -> None:
     stop = asyncio.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # its threads cannot hide a leak
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(ServerConfig(port=port, max_sessions=8), FakeAvatar(), TrackerPool(FakeTracker), Performance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -16,9 +15,6 @@ import pytest
 from runtime.streaming import peer
 from tests.streaming.caller import Caller, Camera, until
 from tests.streaming.serving import Running, free_port, serving
-
-POOL = (os.cpu_count() or 1) + 4
-"""Threads of asyncio's own pool, which come when first needed and stay."""
 
 
 def ours() -> list[str]:
@@ -106,7 +102,7 @@ def test_fifty_connections_leave_memory_as_it_was() -> None:
                 await vanish_together(http, count)
                 await none_left()
             assert status(pid, "VmRSS") < 1.05 * before
-            assert status(pid, "Threads") <= threads + POOL
+            assert status(pid, "Threads") <= threads
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
