@@ -57,14 +57,18 @@ class MotionEncoder(nn.Module):
 
 
 class StyleMapping(nn.Module):
-    """Embedding, expression, detail and latent γ → style [B, style] (paper eq. 2)."""
+    """Embedding, expression, detail and latent γ → style [B, style] of mean square 1 (paper eq. 2).
+
+    Left free, the style grows in the first hundreds of steps until its own scale hides what the expression does to it.
+    """
 
     def __init__(self, inputs: int, style: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(inputs, style), nn.LeakyReLU(0.2), nn.Linear(style, style))
 
     def forward(self, *parts: Tensor) -> Tensor:
-        return self.layers(torch.cat(parts, 1))
+        style = self.layers(torch.cat(parts, 1))
+        return style * torch.rsqrt(style.square().mean(1, keepdim=True) + 1e-8)
 
 
 class Block(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, ToTriPlane, upsample
+from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, StyleMapping, ToTriPlane, upsample
 from tests.tri2plane.tiny import TINY
 
 
@@ -21,6 +21,17 @@ def test_modulation_of_activations_equals_modulation_of_weights() -> None:
         weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
         expected.append(F.conv2d(x[i : i + 1], weight, layer.bias, padding=1))
     torch.testing.assert_close(layer(x, style), torch.cat(expected), atol=1e-5, rtol=1e-4)
+
+
+def test_a_style_keeps_its_size_however_the_weights_grow() -> None:
+    """Else a fast start makes styles so large that all expressions look alike."""
+    torch.manual_seed(0)
+    mapping = StyleMapping(6, 16)
+    with torch.no_grad():
+        for parameter in mapping.parameters():
+            parameter *= 1000
+    style = mapping(torch.randn(4, 4), torch.randn(4, 2))
+    torch.testing.assert_close(style.square().mean(1), torch.ones(4))
 
 
 def test_composing_hidden_layers_equals_composing_colours() -> None:
