@@ -33,7 +33,7 @@ class TrainConfig:
     seed: int = 0
     batch: int = 4
     """Frames a step."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 2.5e-3
     """Of Adam, at the start; falls along a cosine to a fiftieth."""
     still_rate: float = 5.0
     """Learning rate of the still planes, as a multiple of `learning_rate`."""
