@@ -22,7 +22,7 @@ from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 
 FORMAT = "mien-run"
-VERSION = 1
+VERSION = 2
 HEAD_MODEL = "head_model.npz"
 
 
@@ -35,6 +35,8 @@ class TrainConfig:
     """Frames a step."""
     learning_rate: float = 2.5e-3
     """Of Adam, at the start; falls along a cosine to a fiftieth."""
+    warm_up: int = 200
+    """Steps in which the learning rate rises to its value."""
     still_rate: float = 5.0
     """Learning rate of the still planes, as a multiple of `learning_rate`."""
     window: float = 0.5
@@ -95,15 +97,15 @@ class Run:
 
 def build(
     folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
-    frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
+    detail_range: np.ndarray, frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
 ) -> Run:  # fmt: skip
     """A run at step 0, its weights drawn from the config's seed."""
     torch.manual_seed(config.seed)
-    model = Tri2Plane(preset, torch.from_numpy(np.asarray(box, np.float32)))
-    averaged = Tri2Plane(preset, torch.from_numpy(np.asarray(box, np.float32))).eval()
+    limits = torch.from_numpy(np.asarray(box, np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
+    model, averaged = Tri2Plane(preset, *limits), Tri2Plane(preset, *limits).eval()
     averaged.load_state_dict(model.state_dict())
     averaged.requires_grad_(False)
-    maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map).eval()
+    maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map, limits[1]).eval()
     latents = torch.zeros(frames, preset.latent, requires_grad=True)
     return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity, head_model)
 
@@ -164,8 +166,8 @@ def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
     latents = tensors["latents"]
     run = build(
         folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]),
-        Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), len(latents), tensors["texture"].numpy(),
-        tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
+        Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), tensors["model.detail_range"].numpy(),
+        len(latents), tensors["texture"].numpy(), tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
     )  # fmt: skip
     for name, module in (("model.", run.model), ("averaged.", run.averaged)):
         module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})

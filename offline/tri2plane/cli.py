@@ -64,10 +64,11 @@ def new_run(args: argparse.Namespace, clip: Clip) -> Run:
     model = HeadModel.load()
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
+    seen = clip.detail[clip.train]
     return build(
         args.out, str(clip.folder.resolve()), clip.info.subject, clip.info.consent,
-        TrainConfig(seed=args.seed, batch=args.batch), preset, subject_box(clip), len(clip.train), texture,
-        identity, model,
+        TrainConfig(seed=args.seed, batch=args.batch), preset, subject_box(clip), np.stack([seen.min(0), seen.max(0)]),
+        len(clip.train), texture, identity, model,
     )  # fmt: skip
 
 

@@ -28,12 +28,18 @@ class Rendered:
 
 
 class Tri2Plane(nn.Module):
-    """A person's avatar. `box` [2, 3] is the part of head space that the planes cover, dm."""
+    """A person's avatar. `box` [2, 3] is the part of head space that the planes cover, dm.
+
+    `detail_range` [2, 8] is the least and the most that training saw of each detail coefficient, and all that counts of
+    one: what lies beyond, where a live tracker goes, has no meaning to the networks.
+    """
 
     box: Tensor
+    detail_range: Tensor
 
-    def __init__(self, preset: Preset, box: Tensor) -> None:
+    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor) -> None:
         super().__init__()
+        self.register_buffer("detail_range", detail_range.float())
         self.preset = preset
         self.register_buffer("box", box.float())
         self.encoder = MotionEncoder(preset.motion_map, preset.style)
@@ -49,7 +55,8 @@ class Tri2Plane(nn.Module):
 
     def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
         """The same to the style [B, style] that the generator works under."""
-        return self.mapping(self.encoder(motion_map), expression, detail, latent)
+        known = detail.clamp(self.detail_range[0], self.detail_range[1])
+        return self.mapping(self.encoder(motion_map), expression, known, latent)
 
     def near_far(self, pose: Tensor, extrinsics: Tensor) -> tuple[Tensor, Tensor]:
         """Depths [B] between which the box can be, seen along the camera's axis."""

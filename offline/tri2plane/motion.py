@@ -17,9 +17,14 @@ class MotionMaps(nn.Module):
 
     neutral: Tensor
     axes: Tensor
+    detail_range: Tensor
 
-    def __init__(self, model: HeadModel, identity: Array | None, texture: NDArray[np.floating], size: int) -> None:
+    def __init__(
+        self, model: HeadModel, identity: Array | None, texture: NDArray[np.floating], size: int, detail_range: Tensor
+    ) -> None:
+        """`detail_range` [2, 8] as `Tri2Plane` has it."""
         super().__init__()
+        self.register_buffer("detail_range", detail_range.float())
         neutral = model.vertices(identity)[:FACE_VERTICES]
         axes = np.concatenate([model.expression, model.detail])[:, :FACE_VERTICES]
         self.register_buffer("neutral", torch.from_numpy(neutral.reshape(-1).copy()))
@@ -27,5 +32,6 @@ class MotionMaps(nn.Module):
         self.rasteriser = MotionMapRasteriser(model, size, texture, identity)
 
     def forward(self, expression: Tensor, detail: Tensor) -> Tensor:
+        detail = detail.clamp(self.detail_range[0], self.detail_range[1])
         vertices = self.neutral + torch.cat([expression, detail], 1) @ self.axes
         return self.rasteriser(vertices.reshape(-1, FACE_VERTICES, 3))

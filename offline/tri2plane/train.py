@@ -24,8 +24,6 @@ from offline.tri2plane.window import slide_translation, window_intrinsics
 SAVE_SECONDS = 50.0
 """A killed run loses at most this much work, and the time a save takes."""
 PREVIEW_SECONDS = 180.0
-WARM_UP = 200
-"""Steps in which the learning rate rises to its value."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def step(run: Run, optimiser: torch.optim.Adam, batch: Batch, progress: float) -
     config = run.config
     torch.manual_seed(config.seed * 1_000_003 + run.step)
     falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-    rate = config.learning_rate * falling * min(1, (run.step + 1) / WARM_UP)
+    rate = config.learning_rate * falling * min(1, (run.step + 1) / config.warm_up)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["scale"]
     run.model.train()

@@ -29,7 +29,7 @@ def test_a_style_keeps_its_size_however_the_weights_grow() -> None:
     mapping = StyleMapping(6, 16)
     with torch.no_grad():
         for parameter in mapping.parameters():
-            parameter *= 1000
+            parameter.mul_(1000)
     style = mapping(torch.randn(4, 4), torch.randn(4, 2))
     torch.testing.assert_close(style.square().mean(1), torch.ones(4))
 

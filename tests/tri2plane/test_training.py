@@ -18,6 +18,7 @@ from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.train import Budget, train
 from offline.tri2plane.train import slide as slide_batch
 from runtime.contract.axes import portrait_camera
+from runtime.contract.drive import DETAIL
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
 
@@ -98,6 +99,18 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         TrainConfig.from_dict({"learning_rat": 1e-3})
     with pytest.raises(BadInput, match="'rays' in Preset must be int"):
         Preset.from_dict(TINY.as_dict() | {"rays": "many"})
+
+
+def test_detail_beyond_what_training_saw_does_not_count(clip: Clip, tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", clip)
+    expression, latent = torch.zeros(1, 52), torch.zeros(1, 4)
+
+    def planes(value: float) -> torch.Tensor:
+        detail = torch.full((1, DETAIL), value)
+        return run.averaged.planes(run.maps(expression, detail), expression, detail, latent)[2]
+
+    assert torch.equal(planes(0.5), planes(3.0)) and torch.equal(planes(-1.0), planes(-2.0))
+    assert not torch.equal(planes(0.5), planes(-1.0))
 
 
 def test_presets_go_through_json() -> None:

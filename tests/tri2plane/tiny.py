@@ -11,13 +11,14 @@ from offline.clip import Clip, ClipInfo, drive_arrays
 from offline.tri2plane.checkpoint import Run, TrainConfig, build
 from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
-from runtime.contract.drive import DriveState, coefficients
+from runtime.contract.drive import DETAIL, DriveState, coefficients
 from runtime.contract.head_model import HeadModel
 
 TINY = Preset(
     "tiny", picture=64, motion_map=16, latent=4, style=16, trunk=(8, 8, 8), trunk_size=4, plane_channels=8, features=8,
     hidden=16, rays=16, samples=4, guide_rays=8, guide_samples=6, cells=64, sr_channels=8, sr_blocks=2,
 )  # fmt: skip
+DETAIL_RANGE = np.array([[-1.0] * DETAIL, [0.5] * DETAIL], np.float32)
 BOX = np.array([[-2, -2.4, -1.3], [2, 1.6, 1]], np.float32)
 
 
@@ -37,7 +38,9 @@ def tiny_clip(folder: Path, frames: int = 10) -> Clip:
 
 def tiny_run(folder: Path, clip: Clip, **config: object) -> Run:
     model = HeadModel.load()
-    settings = TrainConfig(batch=2, whole_every=1, **config)  # type: ignore[arg-type]
+    settings = TrainConfig(batch=2, whole_every=1, warm_up=20, **config)  # type: ignore[arg-type]
     texture, identity = np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(model.identity), np.float32)
     name = str(clip.folder.resolve())
-    return build(folder, name, "disc", "synthetic", settings, TINY, BOX, len(clip.train), texture, identity, model)
+    return build(
+        folder, name, "disc", "synthetic", settings, TINY, BOX, DETAIL_RANGE, len(clip.train), texture, identity, model
+    )
