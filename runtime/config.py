@@ -31,6 +31,7 @@ class ServerConfig:
     max_sessions: int = 4
     bitrate: int = 1_500_000
     background: str = "#f4f2ee"
+    watermark: bool = True
     allow_origin: tuple[str, ...] = ()
     token: str | None = None
     log_level: str = "warning"
@@ -48,6 +49,7 @@ class ServerConfig:
         return dataclasses.asdict(self) | {"token": "***" if self.token else None}
 
 
+SWITCH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LEVELS = ("debug", "info", "warning", "error")
 FIELDS = {field.name: field for field in dataclasses.fields(ServerConfig)}
 
@@ -91,12 +93,14 @@ def _converted(key: str, value: Any, place: str) -> Any:
         if isinstance(default, tuple):
             items = value.split(",") if isinstance(value, str) else value
             return tuple(str(item).strip() for item in items)
+        if isinstance(default, bool):
+            return value if isinstance(value, bool) else SWITCH[str(value).lower()]
         if isinstance(default, int | float):
             number = float(value)
             if isinstance(value, bool) or not math.isfinite(number) or (isinstance(default, int) and number % 1):
                 raise ValueError
             return type(default)(number)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError):
         raise BadInput(f"{place}: '{key}' cannot be {value!r}") from None
     if value is not None and not isinstance(value, str):
         raise BadInput(f"{place}: '{key}' must be a text, got {value!r}")

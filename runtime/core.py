@@ -47,7 +47,7 @@ class Server:
         self._warm = threading.Event()
         stage = Stage(
             avatar, new_performance, trackers.take, trackers.give_back,
-            Backdrop(config.background), config.fps, config.bitrate,
+            Backdrop(config.background, config.watermark), config.fps, config.bitrate,
         )  # fmt: skip
         settings = WebSettings(config.host, PAGE, config.max_sessions, config.allow_origin, config.token)
         self.app = WebApp({avatar.name: stage}, settings, self._warm.is_set)

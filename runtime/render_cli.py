@@ -49,13 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, metavar="PIXELS", help="width and height (default: the avatar's)")
     parser.add_argument("--fps", type=float, help="frames a second (default: the video's, or 30)")
     parser.add_argument("--background", default=ServerConfig.background, metavar="#RRGGBB")
+    parser.add_argument("--no-watermark", action="store_true", help="leave out the invisible mark")
     parser.add_argument("--yaw", type=float, default=0.0, help="walk the camera around the head, degrees to the right")
     parser.add_argument("--pitch", type=float, default=0.0, help="the same upwards")
 
 
 def run(args: argparse.Namespace) -> None:
     _check(args)
-    backdrop = Backdrop(args.background)
+    backdrop = Backdrop(args.background, not args.no_watermark)
     camera = portrait_camera(math.radians(args.yaw), math.radians(args.pitch)) if args.yaw or args.pitch else None
     part = _part(args)
     avatar = Avatar.load(args.bundle, args.engine)

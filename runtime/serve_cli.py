@@ -35,6 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-sessions", metavar="N", help=f"connections at once (default: {defaults.max_sessions})")
     parser.add_argument("--bitrate", metavar="BPS", help=f"highest video bitrate (default: {defaults.bitrate})")
     parser.add_argument("--background", metavar="#RRGGBB", help=f"colour behind (default: {defaults.background})")
+    parser.add_argument(
+        "--watermark", action=argparse.BooleanOptionalAction, default=None, help="an invisible mark (default: on)"
+    )
     parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="other site whose pages may connect")
     parser.add_argument("--token", help="bearer token that requests must carry")
     parser.add_argument("--log-level", metavar="LEVEL", help=f"default: {defaults.log_level}")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime import watermark
 from runtime.errors import BadInput
 
 Bytes = NDArray[np.uint8]
@@ -21,8 +22,8 @@ class Backdrop:
     the picture: a tenth of the time of compositing in RGB.
     """
 
-    def __init__(self, colour: str) -> None:
-        """`colour` is ``#rrggbb``; raises BadInput otherwise."""
+    def __init__(self, colour: str, marked: bool = True) -> None:
+        """`colour` is ``#rrggbb``; raises BadInput otherwise. `marked` pictures carry the watermark."""
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
             raise BadInput(f"background must be a colour like #f4f4f2, got '{colour}'")
         r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -33,6 +34,7 @@ class Backdrop:
         self._bgr = [np.round(c * clear).astype(np.uint8) for c in (b, g, r)]
         self._luma = np.round(luma * clear).astype(np.uint8)
         self._chroma = [(np.round(abs(c) * clear).astype(np.uint8), c >= 0) for c in (blue, red)]
+        self._marked = marked
         self._tinted = any(table.any() for table, _ in self._chroma)
 
     def i420(self, rgba: Bytes) -> Bytes:
@@ -41,6 +43,8 @@ class Backdrop:
         planes = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2YUV_I420), np.uint8)
         alpha = cv2.extractChannel(rgba, 3)
         cv2.add(planes[:height], cv2.LUT(alpha, self._luma), dst=planes[:height])
+        if self._marked:
+            watermark.mark(planes[:height])
         if not self._tinted:
             return planes
         small = cv2.resize(alpha, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
@@ -54,7 +58,16 @@ class Backdrop:
         """[H, W, 4] premultiplied RGBA laid over the colour, as BGR [H, W, 3]."""
         alpha = cv2.extractChannel(rgba, 3)
         behind = cv2.merge([cv2.LUT(alpha, table) for table in self._bgr])
-        return np.asarray(cv2.add(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), behind), np.uint8)
+        picture = np.asarray(cv2.add(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), behind), np.uint8)
+        if self._marked:
+            watermark.mark_colour(picture)
+        return picture
+
+    def absent(self, rgba: Bytes) -> Bytes:
+        """The picture [H, W, 4] itself, with nothing behind it; marked in place."""
+        if self._marked:
+            watermark.mark_rgba(rgba)
+        return rgba
 
 
 def camera_rgb(frame: av.VideoFrame) -> Bytes:

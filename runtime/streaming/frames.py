@@ -95,7 +95,8 @@ class FrameSocket:
             payload = await asyncio.to_thread(_jpeg, self._live.stage.backdrop, frame)
             flags = Flag.KEYFRAME
         else:
-            payload, flags = frame.rgba.tobytes(), Flag.KEYFRAME | Flag.ALPHA
+            payload = self._live.stage.backdrop.absent(frame.rgba).tobytes()
+            flags = Flag.KEYFRAME | Flag.ALPHA
         pts_us = frame.record.pts * 1_000_000 // CLOCK_RATE
         index, drive = frame.record.index, frame.drive_sequence
         return Header(self._codec, flags, index, height, width, pts_us, drive, len(payload)).pack() + payload

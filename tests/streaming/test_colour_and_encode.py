@@ -26,7 +26,7 @@ def test_pictures_are_laid_over_the_colour(colour: str, alpha: int) -> None:
     rgba[..., :3] = np.round(head * alpha / 255)
     rgba[..., 3] = alpha
     expected = np.round(head * alpha / 255) + (255 - alpha) / 255 * behind
-    backdrop = Backdrop(colour)
+    backdrop = Backdrop(colour, marked=False)
     assert np.abs(decoded(backdrop.i420(rgba))[8, 8] - expected).max() <= 4
     assert np.abs(backdrop.bgr(rgba)[8, 8, ::-1] - expected).max() <= 2
 
