@@ -16,7 +16,7 @@ from offline.head_model.authored import Author
 from offline.head_model.identity import identity_basis
 from offline.head_model.refine import SubjectSequence, refine
 from offline.head_model.topology import Floats, Smoother, mirror_permutation, read_canonical_face
-from offline.track.video import see, usual_focal
+from offline.track.video import Seen, see, usual_focal
 from runtime.contract.drive import DETAIL
 from runtime.contract.head_model import LOWER_LIP_INNER, LOWER_LIP_OUTER, UPPER_LIP_INNER, VERTICES, HeadModel
 from runtime.tracking.slide import Slide
@@ -61,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     model = authored_model(options.canonical)
     permutation = mirror_permutation(read_canonical_face(options.canonical)[0])
-    sequences = [_sequence(video, model) for video in options.videos]
+    sequences = [sequence(see(video), model) for video in options.videos]
     model, slide = refine(model, Slide.none(), sequences, permutation)
     model.save(SHIPPED)
     np.savez_compressed(SLIDE, fields=slide.fields.astype(np.float32))
 
 
-def _sequence(video: Path, model: HeadModel) -> SubjectSequence:
-    seen = see(video)
+def sequence(seen: Seen, model: HeadModel) -> SubjectSequence:
+    """The landmarks of a video, thinned out, to refine `model` on."""
     focal = usual_focal(seen, model)
     every = max(len(seen.index) // FRAMES, 1)
     return SubjectSequence(seen.observations(focal)[::every], seen.times[::every])
