@@ -23,7 +23,16 @@ def _run(retargeter: Retargeter, values: list[float], name: str = "jawOpen", sta
 
 
 def test_a_new_face_is_mapped_by_the_usual_reach() -> None:
-    assert _run(Retargeter(), [0.35]) == pytest.approx([0.5])  # the jaw's first reach is 0.7
+    assert _run(Retargeter(), [0.4], "mouthSmileLeft") == pytest.approx([0.5])  # its first reach is 0.8
+
+
+def test_speech_opens_the_mouth_twice_as_far_and_a_shout_no_further() -> None:
+    """The jaw's first reach is 0.7."""
+    assert _run(Retargeter(), [0.007]) == pytest.approx([0.02], rel=0.02)
+    assert _run(Retargeter(), [0.35]) == pytest.approx([2 / 3])
+    assert _run(Retargeter(), [0.7]) == pytest.approx([1])
+    closed = Retargeter()(DriveState(coefficients({"jawOpen": 0.35, "mouthClose": 0.5}))).expression
+    assert closed[INDEX["mouthClose"]] / closed[INDEX["jawOpen"]] == pytest.approx(1), "still shut"
 
 
 def test_rest_is_learned_and_becomes_zero() -> None:
