@@ -113,8 +113,8 @@ class Retargeter:
 def _lift_speech(expression: Array) -> None:
     """Opens a nearly closed mouth twice as far, in place, and a fully open one no further.
 
-    Speech opens the mouth by a tenth of what a shout does. On an avatar whose lips are a few pixels high, lips that part
-    by so little look closed. What keeps the lips together over an open jaw grows with it.
+    Speech opens the mouth by a tenth of what a shout does. On an avatar whose lips are a few pixels high, lips that
+    part by so little look closed. What keeps the lips together over an open jaw grows with it.
     """
     jaw, close = INDEX["jawOpen"], INDEX["mouthClose"]
     lift = 2 / (1 + expression[jaw])
