@@ -10,9 +10,10 @@ import torch
 
 from offline.clip import Clip
 from offline.track.texture import mean_texture
-from offline.tri2plane.checkpoint import Run, TrainConfig, build, load
+from offline.tri2plane.checkpoint import Run, TrainConfig, build, load, save
+from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS
-from offline.tri2plane.train import Budget, subject_box, train
+from offline.tri2plane.train import Budget, make_optimiser, subject_box, train
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="lite", help=f"size of the networks: {', '.join(PRESETS)}")
     parser.add_argument("--minutes", type=float, help="train this long (default 30, unless --steps is given)")
     parser.add_argument("--steps", type=int, help="train this many steps")
+    parser.add_argument(
+        "--polish", type=float, default=0.0, metavar="MINUTES", help="then train super-resolution alone"
+    )
     parser.add_argument("--batch", type=int, default=TrainConfig.batch, help="frames a step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all cores)")
@@ -40,6 +44,8 @@ def run(args: argparse.Namespace) -> None:
         args.minutes = 30.0
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps <= 0):
         raise BadInput("--minutes and --steps must be positive")
+    if args.polish < 0:
+        raise BadInput("--polish must not be negative")
     if args.threads:
         torch.set_num_threads(args.threads)
     clip = open_source(args.source, args.out)
@@ -50,6 +56,9 @@ def run(args: argparse.Namespace) -> None:
     else:
         state, optimiser = new_run(args, clip), {}
     train(state, clip, Budget(args.minutes, args.steps), optimiser)
+    if args.polish:
+        polish(state, clip, args.polish)
+        save(state, make_optimiser(state))
     print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
 
 

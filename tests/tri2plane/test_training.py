@@ -12,9 +12,11 @@ import torch
 from offline.clip import Clip
 from offline.tri2plane import checkpoint
 from offline.tri2plane.checkpoint import TrainConfig, load
-from offline.tri2plane.dataset import frames_of_step
+from offline.tri2plane.dataset import frames_of_step, load_batch
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
+from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
+from offline.tri2plane.preview import predict
 from offline.tri2plane.train import Budget, train
 from offline.tri2plane.train import slide as slide_batch
 from runtime.contract.axes import portrait_camera
@@ -99,6 +101,24 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         TrainConfig.from_dict({"learning_rat": 1e-3})
     with pytest.raises(BadInput, match="'rays' in Preset must be int"):
         Preset.from_dict(TINY.as_dict() | {"rays": "many"})
+
+
+def test_polishing_changes_super_resolution_alone_and_for_the_better(clip: Clip, tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", clip)
+    train(run, clip, Budget(steps=10))
+    before = {k: v.clone() for k, v in run.averaged.state_dict().items()}
+
+    def error() -> float:
+        batch = load_batch(clip, np.array(clip.train))
+        return float((predict(run, batch) - batch.picture).abs().mean())
+
+    first = error()
+    polish(run, clip, minutes=0.05)
+    assert error() < 0.9 * first
+    changed = {k.split(".")[0] for k, v in run.averaged.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {"super_resolution"}
+    learned = run.averaged.super_resolution.state_dict()
+    assert all(torch.equal(v, learned[k]) for k, v in run.model.super_resolution.state_dict().items())
 
 
 def test_detail_beyond_what_training_saw_does_not_count(clip: Clip, tmp_path: Path) -> None:
