@@ -39,7 +39,7 @@ def test_pictures_come_in_order_and_show_the_coefficients() -> None:
                     assert header.drive_sequence <= sent
                     picture = np.frombuffer(payload, np.uint8).reshape(128, 128, 4)
                     last = header
-                    if picture[64, 24, 0] == 255:
+                    if picture[64, 24, 0] >= 253:  # less what the watermark may take
                         break
             assert header.flags & Flag.ALPHA and picture[64, 100].tolist() == [0, 0, 0, 0]
 
