@@ -48,6 +48,14 @@ def _steps(height: int, width: int) -> tuple[Bytes, Bytes]:
     return np.maximum(moved, 0).astype(np.uint8), np.maximum(-moved, 0).astype(np.uint8)
 
 
+@lru_cache(maxsize=8)
+def _colour_steps(height: int, width: int, channels: int) -> tuple[Bytes, Bytes]:
+    """The same for the first three channels of a picture, [H, W, channels] each."""
+    lighter, darker = (np.repeat(step[..., None], channels, 2) for step in _steps(height, width))
+    lighter[..., 3:] = darker[..., 3:] = 0
+    return lighter, darker
+
+
 def mark(plane: Bytes) -> None:
     """Marks a luma plane [H, W] in place."""
     lighter, darker = _steps(*plane.shape)
@@ -58,9 +66,8 @@ def mark(plane: Bytes) -> None:
 def mark_colour(picture: Bytes, where: Bytes | None = None) -> None:
     """Marks a picture [H, W, 3 or 4] in place, its first three channels alike, all over or where `where` [H, W] is not
     zero."""
-    for change, step in zip((cv2.add, cv2.subtract), _steps(*picture.shape[:2]), strict=True):
-        channels = [step] * 3 + [np.zeros_like(step)] * (picture.shape[2] - 3)
-        change(picture, cv2.merge(channels), dst=picture, mask=where)
+    for change, steps in zip((cv2.add, cv2.subtract), _colour_steps(*picture.shape), strict=True):
+        change(picture, steps, dst=picture, mask=where)
 
 
 def mark_rgba(rgba: Bytes) -> None:
@@ -88,14 +95,14 @@ def scores(frames: Iterable[tuple[float, Bytes]]) -> Iterator[float]:
     halves: list[tuple[NDArray[np.float64], int]] = []
     current, scored = 0, False
     for seconds, plane in frames:
-        while seconds >= (current + 1) * half:
-            current += 1
+        number = int(seconds / half)
+        if not halves or number > current:
             if len(halves) == 2:
                 scored = True
                 yield _score(halves)
-            halves = [*halves[-1:], (np.zeros((CELLS, CELLS)), 0)] if halves else []
-        if not halves:
-            halves = [(np.zeros((CELLS, CELLS)), 0)]
+            follows = number == current + 1
+            halves = [*(halves[-1:] if follows else []), (np.zeros((CELLS, CELLS)), 0)]
+            current = number
         total, count = halves[-1]
         halves[-1] = (total + cells(plane), count + 1)
     if halves and not scored:

@@ -13,7 +13,7 @@ from offline.track.texture import mean_texture
 from offline.tri2plane.checkpoint import Run, TrainConfig, build, load, save
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS
-from offline.tri2plane.train import Budget, make_optimiser, subject_box, train
+from offline.tri2plane.train import Budget, subject_box, train
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -55,10 +55,10 @@ def run(args: argparse.Namespace) -> None:
             raise BadInput(f"'{args.out}' was trained on '{state.clip}'; give that clip, or another folder")
     else:
         state, optimiser = new_run(args, clip), {}
-    train(state, clip, Budget(args.minutes, args.steps), optimiser)
+    trained = train(state, clip, Budget(args.minutes, args.steps), optimiser)
     if args.polish:
         polish(state, clip, args.polish)
-        save(state, make_optimiser(state))
+        save(state, trained)
     print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
 
 

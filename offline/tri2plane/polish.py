@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from offline.tri2plane.losses import sharpness_loss, weighted_l1
 from offline.tri2plane.train import BAR
 
 FRAMES = 240
-"""Training frames, evenly spread, whose renderings are kept; 1.1 MB each for `lite`."""
+"""Training frames, evenly spread, which are kept with their renderings; 3.2 MB each for `lite`."""
 BATCH = 12
 PART = 4
 """A step sees a square of one `PART`-th of the rendering's width from each frame."""
@@ -35,19 +34,11 @@ RATE = 2e-3
 SHARPNESS = 0.25
 
 
-@dataclass(frozen=True)
-class _Rendered:
-    features: Tensor
-    """[1, F + 1, R, R], features and opacity, bfloat16."""
-    frame: int
-
-
 def polish(run: Run, clip: Clip, minutes: float) -> None:
     """Train the averaged model's super-resolution for some minutes; the model that goes on training gets it too."""
     model = run.averaged.eval()
     preset, network = model.preset, model.super_resolution
-    kept = [_render(run, clip, i) for i in _spread(clip)]
-    pictures = [load_batch(clip, np.array([k.frame])).picture.to(torch.float16) for k in kept]
+    kept = [_pair(run, clip, i) for i in _spread(clip)]
     network.requires_grad_(True)
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     side, factor = max(preset.rays // PART, LEAST), preset.picture // preset.rays
@@ -60,9 +51,10 @@ def polish(run: Run, clip: Clip, minutes: float) -> None:
             for k in random.integers(len(kept), size=BATCH):
                 # drawn from beyond the picture and brought back, so that its own edges come up often
                 y, x = random.integers(-side, preset.rays, size=2).clip(0, preset.rays - side)
-                inputs.append(kept[k].features[..., y : y + side, x : x + side])
+                features, picture = kept[k]
+                inputs.append(features[..., y : y + side, x : x + side])
                 rows, columns = (slice(v * factor, (v + side) * factor) for v in (y, x))
-                targets.append(pictures[k][..., rows, columns])
+                targets.append(picture[..., rows, columns])
                 counted.append(_known(y, x, side, preset.rays, factor))
             read, target = torch.cat(inputs).float(), torch.cat(targets).float()
             with torch.autocast("cpu", torch.bfloat16, enabled=run.config.autocast):
@@ -85,12 +77,13 @@ def _spread(clip: Clip) -> list[int]:
 
 
 @torch.no_grad()
-def _render(run: Run, clip: Clip, frame: int) -> _Rendered:
+def _pair(run: Run, clip: Clip, frame: int) -> tuple[Tensor, Tensor]:
+    """What super-resolution reads of a frame [1, F + 1, R, R], bfloat16, and the picture [1, 4, P, P], float16."""
     model, batch = run.averaged, load_batch(clip, np.array([frame]))
     maps = run.maps(batch.expression, batch.detail)
     levels = model.planes(maps, batch.expression, batch.detail, torch.zeros(1, model.preset.latent))
     made = model.render(levels, 2, batch.pose, batch.intrinsics, batch.extrinsics, model.preset.rays)
-    return _Rendered(torch.cat([made.features, made.alpha], 1).bfloat16(), frame)
+    return torch.cat([made.features, made.alpha], 1).bfloat16(), batch.picture.half()
 
 
 def _known(y: int, x: int, side: int, rays: int, factor: int) -> Tensor:

@@ -49,8 +49,8 @@ def make_optimiser(run: Run) -> torch.optim.Adam:
     return torch.optim.Adam(groups, lr=run.config.learning_rate, betas=(0.9, 0.99))
 
 
-def train(run: Run, clip: Clip, budget: Budget, optimiser_tensors: dict[str, Tensor] | None = None) -> None:
-    """Train until the budget is spent, saving on the way; Ctrl-C saves and ends.
+def train(run: Run, clip: Clip, budget: Budget, optimiser_tensors: dict[str, Tensor] | None = None) -> torch.optim.Adam:
+    """Train until the budget is spent, saving on the way; Ctrl-C saves and ends. Returns the optimiser.
 
     The same seed gives the same steps, also across a resume: what a step draws depends on its number alone.
     """
@@ -85,6 +85,7 @@ def train(run: Run, clip: Clip, budget: Budget, optimiser_tensors: dict[str, Ten
         save(run, optimiser)
     if time.perf_counter() > began:
         write_preview(run, clip)
+    return optimiser
 
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"

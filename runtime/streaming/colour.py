@@ -63,7 +63,7 @@ class Backdrop:
             watermark.mark_colour(picture)
         return picture
 
-    def absent(self, rgba: Bytes) -> Bytes:
+    def transparent(self, rgba: Bytes) -> Bytes:
         """The picture [H, W, 4] itself, with nothing behind it; marked in place."""
         if self._marked:
             watermark.mark_rgba(rgba)

@@ -95,7 +95,7 @@ class FrameSocket:
             payload = await asyncio.to_thread(_jpeg, self._live.stage.backdrop, frame)
             flags = Flag.KEYFRAME
         else:
-            payload = self._live.stage.backdrop.absent(frame.rgba).tobytes()
+            payload = await asyncio.to_thread(_raw, self._live.stage.backdrop, frame)
             flags = Flag.KEYFRAME | Flag.ALPHA
         pts_us = frame.record.pts * 1_000_000 // CLOCK_RATE
         index, drive = frame.record.index, frame.drive_sequence
@@ -138,6 +138,10 @@ def codec_named(name: str) -> Codec:
         return Codec[name.upper()]
     except KeyError:
         raise WireError(f"unknown codec '{name[:20]}'; known: {', '.join(c.name for c in Codec)}") from None
+
+
+def _raw(backdrop: Backdrop, frame: Frame) -> bytes:
+    return backdrop.transparent(frame.rgba).tobytes()
 
 
 def _jpeg(backdrop: Backdrop, frame: Frame) -> bytes:
