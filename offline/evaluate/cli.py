@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 
 from offline.clip import Clip
+from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
+from offline.evaluate.html import number
+from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
 from offline.tri2plane.checkpoint import load, sampled
 from runtime.errors import BadInput
@@ -31,5 +34,11 @@ def run(args: argparse.Namespace) -> None:
     clip = Clip.open(args.clip or Path(state.clip))
     driving = None if args.cross is None else Clip.open(args.cross)
     done = evaluate(state, clip, args.out or args.run / "eval", args.frames, args.lpips, driving)
+    page = write_page(done)
     if args.json:
         print(as_json(done.figures))
+        return
+    for metric in METRICS:
+        print(f"{metric.label:26}{number(done.figures[metric.key], metric.digits):>9} {metric.unit}")
+    print(f"faces lost                {done.figures['faces_lost']:>9} of {done.figures['faces']}")
+    print(f"the whole report: {page}")

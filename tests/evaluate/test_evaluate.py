@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,13 @@ import numpy as np
 import pytest
 
 from offline.clip import Clip
+from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
 from offline.evaluate.held_out import chosen
+from offline.evaluate.html import number
+from offline.evaluate.page import write_page
+from offline.evaluate.reenact import SHOWN
+from offline.evaluate.views import VIEWS
 from offline.tri2plane.checkpoint import Run
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import tiny_clip, tiny_run
@@ -31,7 +39,7 @@ def trained(clip: Clip) -> Run:
 def report(trained: Run, clip: Clip) -> dict[str, Any]:
     trained.folder.mkdir(exist_ok=True)
     (trained.folder / "log.jsonl").write_text('{"step": 1, "seconds": 6, "sr": 0.5}\n{"step": 2, "seconds": 12, "s')
-    evaluate(trained, clip, trained.folder / "eval")
+    write_page(evaluate(trained, clip, trained.folder / "eval", driving=clip))
     return dict(json.loads((trained.folder / "eval/report.json").read_text()))
 
 
@@ -50,6 +58,28 @@ def test_a_still_drive_state_does_not_flicker_at_all(report: dict[str, Any]) -> 
     assert report["flicker"] >= 0
 
 
+def test_the_page_holds_everything_and_needs_nothing_else(report: dict[str, Any], trained: Run) -> None:
+    page = (trained.folder / "eval/index.html").read_text()
+    for metric in METRICS:
+        assert escape(metric.label) in page and escape(metric.definition) in page
+    assert "--lpips FOLDER" in page and number(report["psnr"], 2) in page
+    assert page.count("data:image/jpeg;base64,") == 3 + min(SHOWN, report["frames"]) + len(
+        VIEWS
+    )  # samples, cross-reenactment, views
+    assert 'src="data:video/mp4;base64,' in page and page.count("<svg") >= 5
+    outside = re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!data:)[^"\'> ]', page)
+    assert not outside and "http" not in page and "<script" not in page
+
+
+def test_what_comes_from_files_is_escaped(trained: Run, tmp_path: Path) -> None:
+    clip = tiny_clip(tmp_path / "clip<i>")
+    hostile = Clip(clip.folder, replace(clip.info, subject="<script>alert(1)</script>", consent='"><img src=x>'),
+                   vars(clip))  # fmt: skip
+    page = write_page(evaluate(trained, hostile, tmp_path / "eval", count=2)).read_text()
+    assert "<script" not in page and "<img src=x" not in page and "<i>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
 def test_a_choice_of_frames_is_pairs_of_neighbours_spread_over_the_held_out_part(tmp_path: Path) -> None:
     clip = tiny_clip(tmp_path / "clip", frames=100)
     assert chosen(clip, 6) == [80, 81, 89, 90, 98, 99]
@@ -58,9 +88,7 @@ def test_a_choice_of_frames_is_pairs_of_neighbours_spread_over_the_held_out_part
 
 
 def test_a_clip_of_another_size_is_refused(trained: Run, clip: Clip, tmp_path: Path) -> None:
-    larger = Clip(clip.folder, clip.info.__class__(**{**vars(clip.info), "size": 128}), {
-        name: getattr(clip, name) for name in ("expression", "detail", "rotation", "translation", "timestamp")
-    })  # fmt: skip
+    larger = Clip(clip.folder, replace(clip.info, size=128), vars(clip))
     with pytest.raises(BadInput, match="128², the run renders 64²"):
         evaluate(trained, larger, tmp_path)
 
