@@ -52,14 +52,14 @@ def line_chart(
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers (1, 2 or 5 times a power of ten apart) that lie within low..high, or around it where it is a point.
 
-    At least two, at most twice `about`.
+    Roughly `about` of them, two at least.
     """
     if not high - low > 1e-9 * max(abs(low), abs(high), 1e-9):
         spread = max(abs(low) * 0.1, 1e-3)
         low, high = low - spread, high + spread
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * s for s in (1, 2, 5, 10) if power * s >= rough * 0.999)
+    step = next(power * s for s in (1, 2, 5, 10) if power * s >= 0.7 * rough)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     if last <= first:
         first, last = math.floor(low / step), math.ceil(high / step)

@@ -63,12 +63,12 @@ def test_the_page_holds_everything_and_needs_nothing_else(report: dict[str, Any]
     for metric in METRICS:
         assert escape(metric.label) in page and escape(metric.definition) in page
     assert "--lpips FOLDER" in page and number(report["psnr"], 2) in page
-    assert page.count("data:image/jpeg;base64,") == 3 + min(SHOWN, report["frames"]) + len(
-        VIEWS
-    )  # samples, cross-reenactment, views
+    shown = min(SHOWN, report["frames"])
+    assert page.count("data:image/jpeg;base64,") == 3 + shown + len(VIEWS)  # samples, cross-reenactment, views
     assert 'src="data:video/mp4;base64,' in page and page.count("<svg") >= 5
-    outside = re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?(?!data:)[^"\'> ]', page)
-    assert not outside and "http" not in page and "<script" not in page
+    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "base64,", page)
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)[^"'> ]""", text)
+    assert "://" not in text and "<script" not in text
 
 
 def test_what_comes_from_files_is_escaped(trained: Run, tmp_path: Path) -> None:
