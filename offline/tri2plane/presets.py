@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from offline.config import from_mapping
+from runtime.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Preset:
         """Width of the planes at the three levels."""
         last = self.trunk_size * 2 ** (len(self.trunk) - 1)
         return last // 4, last // 2, last
+
+    def for_picture(self, size: int) -> Preset:
+        """The preset with pictures of another size. Raises BadInput where super-resolution cannot make that size."""
+        if size % self.rays:
+            near = max(size // self.rays, 1) * self.rays
+            raise BadInput(
+                f"the clip's frames are {size}² pixels, preset '{self.name}' needs a multiple of {self.rays}; "
+                f"track again with --size {near}"
+            )
+        return replace(self, picture=size)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

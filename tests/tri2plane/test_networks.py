@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
 from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, StyleMapping, ToTriPlane, upsample
+from offline.tri2plane.presets import PRESETS
+from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY
 
 
@@ -63,3 +66,9 @@ def test_a_level_is_the_one_before_enlarged_plus_its_own() -> None:
         level.gain.zero_()
     without = generator(style)[1]
     torch.testing.assert_close(without, upsample(levels[0].flatten(1, 2)).reshape(without.shape))
+
+
+def test_a_preset_takes_the_pictures_size_from_the_clip() -> None:
+    assert PRESETS["lite"].for_picture(256).picture == 256
+    with pytest.raises(BadInput, match="--size 256"):
+        PRESETS["lite"].for_picture(300)
