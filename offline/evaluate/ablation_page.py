@@ -29,8 +29,8 @@ def _about(figures: dict[str, Any]) -> str:
     lines = (
         f"Every row was trained for {figures['steps']} steps from the same seed on {clip['folder']} ({clip['frames']} "
         f"frames, {clip['size']}²) and measured on {figures['frames']} held-out frames.",
-        f"Preset {sizes['name']}: planes of {sizes['plane_channels']} channels, rendered at {sizes['rays']}². The three "
-        f"levels bear the names that they have in the paper, and are smaller. {about(figures['machine'])}.",
+        f"Preset {sizes['name']}: planes of {sizes['plane_channels']} channels, rendered at {sizes['rays']}². The "
+        f"three levels bear the names that they have in the paper, and are smaller. {about(figures['machine'])}.",
     )
     return f'<p class="about">{"<br>".join(escape(line) for line in lines)}</p>'
 
