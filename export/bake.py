@@ -94,7 +94,7 @@ def _examples(run: Run, graphs: dict[str, nn.Module]) -> dict[str, dict[str, Ten
     assert drive["expression"].shape[1] == len(EXPRESSIONS) and drive["detail"].shape[1] == DETAIL
     generator = {k: drive[k] for k in ("expression", "detail", "latent")}
     with torch.no_grad():
-        coarse, _, fine = graphs["generator"](*generator.values())
+        coarse, *_, fine = graphs["generator"](*generator.values())
         renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in ("pose", "intrinsics", "extrinsics")}
         features, alpha, _ = graphs["renderer"](*renderer.values())
     return {"generator": generator, "renderer": renderer, "sr": {"features": features, "alpha": alpha}}

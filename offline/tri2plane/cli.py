@@ -64,12 +64,7 @@ def run(args: argparse.Namespace) -> None:
 
 def new_run(args: argparse.Namespace, clip: Clip) -> Run:
     """A run at step 0 for a clip."""
-    preset = PRESETS[args.preset]
-    if clip.info.size != preset.picture:
-        raise BadInput(
-            f"the clip's frames are {clip.info.size}² pixels, preset '{preset.name}' needs {preset.picture}²; "
-            f"track again with --size {preset.picture}"
-        )
+    preset = PRESETS[args.preset].for_picture(clip.info.size)
     model = HeadModel.load()
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity

@@ -50,7 +50,7 @@ class Tri2Plane(nn.Module):
         self.warp = NeckWarp()
 
     def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
-        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → three levels [B, 3, C, H, W]."""
+        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
         return self.generator(self.style(motion_map, expression, detail, latent))
 
     def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ class Tri2Plane(nn.Module):
     def render(
         self, levels: list[Tensor], upto: int, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, rays: int
     ) -> Rendered:
-        """Render rays × rays with the planes of level `upto` (0, 1, 2), guided by level 0.
+        """Render rays × rays with the planes of level `upto` (0 is the coarsest), guided by level 0.
 
         A window of the picture is rendered by giving intrinsics of that window (see `window`).
         """
@@ -125,5 +125,5 @@ class Tri2Plane(nn.Module):
     ) -> Tensor:
         """The whole picture, premultiplied RGBA [B, 4, P, P], clipped to 0..1."""
         levels = self.planes(motion_map, expression, detail, latent)
-        rendered = self.render(levels, 2, pose, intrinsics, extrinsics, self.preset.rays)
+        rendered = self.render(levels, -1, pose, intrinsics, extrinsics, self.preset.rays)
         return self.super_resolution(rendered.features, rendered.alpha).clamp(0, 1)

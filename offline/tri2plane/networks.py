@@ -114,7 +114,7 @@ class ToTriPlane(nn.Module):
 
 
 class StyleGenerator(nn.Module):
-    """Style → three levels of tri-planes (paper 3.2).
+    """Style → the levels of tri-planes (paper 3.2).
 
     Lateral connections go from the top down, as in a feature pyramid: a level is the level before it at twice the
     size plus what its own block adds. Bilinear sampling commutes with the sum over levels (eq. 5 to 7), so that one
@@ -123,7 +123,7 @@ class StyleGenerator(nn.Module):
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()
-        trunk = preset.trunk
+        trunk = preset.blocks
         self.constant = nn.Parameter(torch.randn(1, trunk[0], preset.trunk_size, preset.trunk_size))
         inputs = (trunk[0], *trunk[:-1])
         self.blocks = nn.ModuleList(
@@ -131,11 +131,11 @@ class StyleGenerator(nn.Module):
         )
         self.to_planes = nn.ModuleList(
             ToTriPlane(width, preset.plane_channels, size, preset.style)
-            for width, size in zip(trunk[-3:], preset.plane_sizes, strict=True)
+            for width, size in zip(trunk[-preset.levels :], preset.plane_sizes, strict=True)
         )
 
     def forward(self, style: Tensor) -> list[Tensor]:
-        """[B, style] → planes of the three levels, [B, 3, C, H, W] each, coarse to fine."""
+        """[B, style] → planes of the levels, [B, 3, C, H, W] each, coarse to fine."""
         return [level.unflatten(1, (3, -1)) for level in self.side_by_side(style)]
 
     def side_by_side(self, style: Tensor) -> list[Tensor]:

@@ -82,7 +82,7 @@ def _pair(run: Run, clip: Clip, frame: int) -> tuple[Tensor, Tensor]:
     model, batch = run.averaged, load_batch(clip, np.array([frame]))
     maps = run.maps(batch.expression, batch.detail)
     levels = model.planes(maps, batch.expression, batch.detail, torch.zeros(1, model.preset.latent))
-    made = model.render(levels, 2, batch.pose, batch.intrinsics, batch.extrinsics, model.preset.rays)
+    made = model.render(levels, -1, batch.pose, batch.intrinsics, batch.extrinsics, model.preset.rays)
     return torch.cat([made.features, made.alpha], 1).bfloat16(), batch.picture.half()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from offline.config import from_mapping
+from runtime.errors import BadInput
+
+LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Preset:
     trunk_size: int = 8
     plane_channels: int = 16
     """Channels of one plane; three planes a level, the last three blocks of the trunk carry one level each."""
+    levels: int = 3
+    """How many of the three levels there are, from the coarsest on; the blocks of the others are left out. What is
+    rendered is the last that there is."""
     features: int = 32
     """Channels that volume rendering composes and super-resolution reads; the first three are the colour."""
     hidden: int = 64
@@ -46,11 +52,30 @@ class Preset:
     sr_blocks: int = 3
     """Width, and number of 3×3 convolutions, of the super-resolution."""
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.levels <= LEVELS:
+            raise BadInput(f"a preset has 1 to {LEVELS} levels, got {self.levels}")
+
     @property
-    def plane_sizes(self) -> tuple[int, int, int]:
-        """Width of the planes at the three levels."""
+    def blocks(self) -> tuple[int, ...]:
+        """Channels of the blocks that the levels need, the first of `trunk`."""
+        return self.trunk[: len(self.trunk) - LEVELS + self.levels]
+
+    @property
+    def plane_sizes(self) -> tuple[int, ...]:
+        """Width of the planes at each level."""
         last = self.trunk_size * 2 ** (len(self.trunk) - 1)
-        return last // 4, last // 2, last
+        return (last // 4, last // 2, last)[: self.levels]
+
+    def for_picture(self, size: int) -> Preset:
+        """The preset with pictures of another size. Raises BadInput where super-resolution cannot make that size."""
+        if size % self.rays:
+            near = max(size // self.rays, 1) * self.rays
+            raise BadInput(
+                f"the clip's frames are {size}² pixels, preset '{self.name}' needs a multiple of {self.rays}; "
+                f"track again with --size {near}"
+            )
+        return replace(self, picture=size)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -117,7 +117,7 @@ def step(run: Run, optimiser: torch.optim.Adam, batch: Batch, progress: float) -
 
 
 def loss_terms(run: Run, batch: Batch) -> dict[str, Tensor]:
-    """The weighted terms of the loss (eq. 13): three scales, super-resolution, sharpness, opacity, latent."""
+    """The weighted terms of the loss (eq. 13): the scales, super-resolution, sharpness, opacity, latent."""
     config, model = run.config, run.model
     preset = model.preset
     pose, known, picture = slide(batch, config.slide, config.slide_share)
@@ -130,10 +130,11 @@ def loss_terms(run: Run, batch: Batch) -> dict[str, Tensor]:
     levels = model.planes(maps, batch.expression, batch.detail, latent)
     terms: dict[str, Tensor] = {"latent": config.latent_weight * latent.square().mean()}
     whole = run.step % config.whole_every == 0
-    share = (1.0, config.window, 1.0 if whole else config.window)
-    rays = (preset.rays // 2, preset.rays // 2, preset.rays if whole else int(preset.rays * config.window))
+    last = (1.0, preset.rays) if whole else (config.window, int(preset.rays * config.window))
+    coarser = ((1.0, preset.rays // 2), (config.window, preset.rays // 2))
+    share, rays = zip(*coarser[: preset.levels - 1], last, strict=True)
     opacity = terms["latent"].new_zeros(())
-    for upto in range(3):
+    for upto in range(preset.levels):
         corner = window_corner(batch, pose, share[upto], config.face_windows)
         intrinsics = window_intrinsics(batch.intrinsics, corner[:, 0], corner[:, 1], share[upto])
         rendered = model.render(levels, upto, pose, intrinsics, batch.extrinsics, rays[upto])
