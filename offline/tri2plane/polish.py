@@ -81,8 +81,8 @@ def _pair(run: Run, clip: Clip, frame: int) -> tuple[Tensor, Tensor]:
     """What super-resolution reads of a frame [1, F + 1, R, R], bfloat16, and the picture [1, 4, P, P], float16."""
     model, batch = run.averaged, load_batch(clip, np.array([frame]))
     maps = run.maps(batch.expression, batch.detail)
-    levels = model.planes(maps, batch.expression, batch.detail, torch.zeros(1, model.preset.latent))
-    made = model.render(levels, -1, batch.pose, batch.intrinsics, batch.extrinsics, model.preset.rays)
+    levels = model.planes(maps, batch.expression, batch.detail, model.resting_latent(1))
+    made = model.whole(levels, batch.pose, batch.intrinsics, batch.extrinsics)
     return torch.cat([made.features, made.alpha], 1).bfloat16(), batch.picture.half()
 
 

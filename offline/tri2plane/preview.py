@@ -16,7 +16,7 @@ from offline.tri2plane.dataset import Batch, load_batch
 def predict(run: Run, batch: Batch) -> Tensor:
     """Premultiplied RGBA [B, 4, P, P] from the averaged weights, with γ = 0 as at inference."""
     maps = run.maps(batch.expression, batch.detail)
-    latent = maps.new_zeros(len(maps), run.model.preset.latent)
+    latent = run.averaged.resting_latent(len(maps))
     return run.averaged(maps, batch.expression, batch.detail, latent, batch.pose, batch.intrinsics, batch.extrinsics)
 
 

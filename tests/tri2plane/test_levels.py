@@ -11,7 +11,7 @@ import torch
 from export.bake import bake
 from offline.clip import Clip
 from offline.tri2plane.checkpoint import load
-from offline.tri2plane.networks import StyleGenerator
+from offline.tri2plane.generator import StyleGenerator
 from offline.tri2plane.train import Budget, train
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
