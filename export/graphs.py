@@ -17,6 +17,7 @@ from export.fast_rendering import HALF, FastRenderer
 from export.onnx_export import scope
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
+from offline.tri2plane.super_resolution import SuperResolution
 
 
 class GeneratorGraph(nn.Module):
@@ -66,6 +67,8 @@ class SuperResolutionGraph(nn.Module):
 
     def __init__(self, model: Tri2Plane) -> None:
         super().__init__()
+        if not isinstance(model.super_resolution, SuperResolution):
+            raise TypeError("only the light super-resolution has a graph")
         self.learned = model.super_resolution
         self.register_buffer("enlarge", enlarging_kernel(self.learned.factor))
 

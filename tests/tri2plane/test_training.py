@@ -11,14 +11,15 @@ import torch
 
 from offline.clip import Clip
 from offline.tri2plane import checkpoint
-from offline.tri2plane.checkpoint import TrainConfig, load
+from offline.tri2plane.checkpoint import load
+from offline.tri2plane.config import TrainConfig
+from offline.tri2plane.crops import slide as slide_batch
 from offline.tri2plane.dataset import frames_of_step, load_batch
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.preview import predict
 from offline.tri2plane.train import Budget, train
-from offline.tri2plane.train import slide as slide_batch
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL
 from runtime.errors import BadInput

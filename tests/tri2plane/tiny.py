@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from offline.clip import Clip, ClipInfo, drive_arrays
-from offline.tri2plane.checkpoint import Run, TrainConfig, build
+from offline.tri2plane.checkpoint import Run, build
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState, coefficients
