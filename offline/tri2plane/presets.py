@@ -86,6 +86,8 @@ class Preset:
         ):
             if value not in known:
                 raise BadInput(f"'{name}' of a preset is {' or '.join(known)}, got '{value}'")
+        if self.picture % self.rays:
+            raise BadInput(f"'picture' ({self.picture}) must be a multiple of 'rays' ({self.rays})")
         if self.rays % self.patches or (self.guide_samples and self.rays % self.guide_rays):
             raise BadInput(f"'rays' ({self.rays}) must be a multiple of 'patches' and 'guide_rays'")
 
