@@ -11,12 +11,12 @@ import torch
 
 from offline.clip import Clip
 from offline.track.texture import mean_texture
-from offline.tri2plane.checkpoint import Run, build, load
+from offline.tri2plane.checkpoint import CPU, Run, build, load
 from offline.tri2plane.config import TRAINING, TrainConfig
 from offline.tri2plane.devices import choose_device
 from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.polish import polish
-from offline.tri2plane.presets import PRESETS
+from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.train import Budget, subject_box, train
 from offline.tri2plane.workers import Workers, joined_workers
 from runtime.contract.head_model import HeadModel
@@ -70,7 +70,8 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
         if state.clip != str(clip.folder.resolve()):
             raise BadInput(f"'{args.out}' was trained on '{state.clip}'; give that clip, or another folder")
     else:
-        state, optimiser = new_run(args, clip, device), {}
+        preset = PRESETS[args.preset].for_picture(clip.info.size)
+        state, optimiser = new_run(args.out, clip, preset, _config(args), device), {}
     first = workers.rank == 0
     if first:
         print(f"preset {state.model.preset.name} on {device}, {workers.count} worker(s); {state.config.says()}")
@@ -81,17 +82,15 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
         print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
 
 
-def new_run(args: argparse.Namespace, clip: Clip, device: torch.device) -> Run:
+def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, device: torch.device = CPU) -> Run:
     """A run at step 0 for a clip."""
-    preset = PRESETS[args.preset].for_picture(clip.info.size)
     model = HeadModel.load()
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]
     return build(
-        args.out, str(clip.folder.resolve()), clip.info.subject, clip.info.consent,
-        _config(args), preset, subject_box(clip), np.stack([seen.min(0), seen.max(0)]),
-        len(clip.train), texture, identity, model, device,
+        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, subject_box(clip),
+        np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, device,
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class Budget:
 
     minutes: float | None = None
     steps: int | None = None
+    call: float | None = None
+    """Seconds after which training pauses though the budget is not spent; called again it goes on."""
 
     def progress(self, run: Run) -> float:
         """0 at the start, 1 when spent."""
@@ -85,7 +87,7 @@ def train(
     )
     try:
         with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a") as log:
-            while (progress := workers.agree(budget.progress(run), run.device)) < 1:
+            while (progress := workers.agree(_due(budget, run, began), run.device)) < 1:
                 asked = time.perf_counter()
                 batch = next(coming).to(run.device)
                 started = time.perf_counter()
@@ -110,6 +112,12 @@ def train(
     if writes and time.perf_counter() > began:
         write_preview(run, clip)
     return optimiser
+
+
+def _due(budget: Budget, run: Run, began: float) -> float:
+    """The budget's progress, or 1 where this call's own time is over."""
+    over = budget.call is not None and time.perf_counter() - began > budget.call
+    return 1.0 if over else budget.progress(run)
 
 
 def _record(run: Run, step_s: float, wait_s: float, losses: dict[str, float]) -> dict[str, float]:
