@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -18,37 +16,14 @@ from offline.clip import Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
 from offline.track.matte import Matting
 from offline.track.performance import Performance, fit_performance
-from offline.track.reading import frame_count, read_frames
+from offline.track.reading import read_frames
+from offline.track.see import Seen, see
 from offline.track.smooth import smooth_coefficients, smooth_poses, split
-from runtime.contract.axes import Array, Camera
+from runtime.contract.axes import Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
-from runtime.tracking.fit import Observation
-from runtime.tracking.mesh import FaceMesh
 
-SHORTEST = 2.0
-"""Seconds of face that a clip needs."""
-SAME = 0.06
-"""Mean difference of thumbnails, in 8-bit levels, below which a frame repeats the one before."""
 FIRST_FOCAL = 1.2
-THUMBNAIL = 96
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The frames of a video that show the face, each once."""
-
-    index: list[int]
-    """Numbers of the decoded frames."""
-    times: Array
-    """[N], seconds."""
-    landmarks: Array
-    """[N, 478, 3], fractions of the whole picture."""
-    width: int
-    height: int
-
-    def observations(self, focal: float) -> list[Observation]:
-        return [Observation.of(each, self.width, self.height, focal) for each in self.landmarks]
 
 
 def track_video(
@@ -67,55 +42,28 @@ def track_video(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"'{out}' already exists; choose another folder or delete it.")
+    # 1. Look at every frame once: landmarks, and which frames can be used.
     seen = see(video, progress)
+    # 2. Fit the head model: one focal length and identity, pose and expression of every frame.
     model = HeadModel.load()
     focal = focal or usual_focal(seen, model)
     performance = fit_performance(seen.observations(focal), seen.times, model)
-    if len(performance.frames) < 2:
+    seen = seen.only(performance.frames)
+    if len(seen.index) < 2:
         raise BadInput(f"No head fits the face in '{video}'; use a video that shows the whole face.")
+    # 3. Choose the square around head and shoulders, and smooth the performance in its camera's world.
     crop = square_around(performance.solutions, focal, seen.width, seen.height)
-    fps = float(1 / np.median(np.diff(seen.times)))
-    camera, arrays = _world(seen, performance, crop, focal, fps)
-    info = ClipInfo(size, round(fps, 3), len(performance.frames), "video", subject or video.stem, consent, camera)
-    wanted = {seen.index[i]: n for n, i in enumerate(performance.frames)}
+    camera, arrays = _world(seen, performance, crop, focal)
+    # 4. Look again: cut, matte and write the frames.
+    info = ClipInfo(size, round(seen.fps, 3), len(seen.index), "video", subject or video.stem, consent, camera)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as unfinished:
         clip = Clip.create(Path(unfinished) / "clip", info, arrays)
-        _write_frames(clip, video, wanted, crop, progress)
+        _write_frames(clip, video, seen, crop, progress)
         if out.exists():
             out.rmdir()
         shutil.move(clip.folder, out)
     return Clip.open(out)
-
-
-def see(video: Path, progress: bool = True) -> Seen:
-    """Landmarks of every frame of a video that shows a face and does not repeat the one before.
-
-    Raises BadInput where there are too few.
-    """
-    index, times, landmarks = [], [], []
-    last: NDArray[np.int16] | None = None
-    shape: tuple[int, ...] = (0, 0, 3)
-    total = frame_count(video)
-    with FaceMesh() as mesh:
-        frames = tqdm(read_frames(video), "landmarks", total, unit="frame", disable=not progress)
-        for number, (seconds, rgb) in enumerate(frames):
-            shape = rgb.shape
-            thumbnail = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.int16)
-            if last is not None and np.abs(thumbnail - last).mean() < SAME:
-                continue
-            last = thumbnail
-            found = mesh.detect(rgb, seconds)
-            if found is not None:
-                index.append(number)
-                times.append(seconds)
-                landmarks.append(found)
-    if not index:
-        raise BadInput(f"'{video}' shows no face; use a video of one person who looks into the camera.")
-    duration = len(index) * float(np.median(np.diff(times))) if len(index) > 1 else 0.0
-    if duration < SHORTEST:
-        raise BadInput(f"'{video}' shows a face for {duration:.1f} s only; {SHORTEST:.0f} s are the least.")
-    return Seen(index, np.array(times, np.float32), np.array(landmarks, np.float32), shape[1], shape[0])
 
 
 def usual_focal(seen: Seen, model: HeadModel) -> float:
@@ -128,37 +76,42 @@ def usual_focal(seen: Seen, model: HeadModel) -> float:
 
 
 def _world(
-    seen: Seen, performance: Performance, crop: Crop, focal: float, fps: float
+    seen: Seen, performance: Performance, crop: Crop, focal: float
 ) -> tuple[Camera, Mapping[str, NDArray[np.floating]]]:
     """The crop's camera and the clip's arrays, in a world where the head rests at the origin."""
     solutions = performance.solutions
-    rotations, translations = smooth_poses(
-        np.array([s.rotation for s in solutions]), np.array([s.translation for s in solutions]), fps
-    )
+    rotations = np.array([s.rotation for s in solutions])
+    translations = np.array([s.translation for s in solutions])
+    coefficients = np.array([s.coefficients for s in solutions])
+    for segment in np.unique(seen.segments):
+        part = np.flatnonzero(seen.segments == segment)
+        rotations[part], translations[part] = smooth_poses(rotations[part], translations[part], seen.fps)
+        coefficients[part] = smooth_coefficients(coefficients[part], seen.fps)
     rest = Rotation.from_matrix(rotations).mean().as_matrix()
     place = np.median(translations, 0)
     camera = camera_of(crop, rest, place, focal, seen.width, seen.height)
-    expression, detail = split(smooth_coefficients(np.array([s.coefficients for s in solutions]), fps))
-    times = seen.times[performance.frames]
+    expression, detail = split(coefficients)
     return camera, {
         "expression": np.clip(expression, 0, 1),
         "detail": detail,
         "rotation": Rotation.from_matrix(rest.T @ rotations).as_quat(canonical=True),
         "translation": (translations - place) @ rest,
-        "timestamp": times - times[0],
-        "landmarks": crop.landmarks(seen.landmarks[performance.frames], seen.width, seen.height),
+        "timestamp": seen.times - seen.times[0],
+        "landmarks": crop.landmarks(seen.landmarks, seen.width, seen.height),
         "identity": performance.identity,
     }
 
 
-def _write_frames(clip: Clip, video: Path, wanted: Mapping[int, int], crop: Crop, progress: bool) -> None:
-    """Cuts, mattes and writes the frames, `wanted` mapping decoded frames to the clip's."""
-    size = clip.info.size
-    with Matting() as matting, tqdm(total=len(wanted), desc="mattes", unit="frame", disable=not progress) as bar:
+def _write_frames(clip: Clip, video: Path, seen: Seen, crop: Crop, progress: bool) -> None:
+    """Cuts, mattes and writes the used frames."""
+    place = {number: n for n, number in enumerate(seen.index)}
+    with Matting() as matting, tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar:
         for number, (_, rgb) in enumerate(read_frames(video)):
-            if number not in wanted:
+            if number not in place:
                 continue
-            square = crop.cut(rgb, size)
+            square = crop.cut(rgb, clip.info.size)
             alpha = np.round(matting.matte(square) * 255).astype(np.uint8)
-            clip.write_frame(wanted[number], np.dstack([square, alpha]))
+            clip.write_frame(place[number], np.dstack([square, alpha]))
             bar.update()
+            if len(place) == place[number] + 1:
+                break
