@@ -23,6 +23,8 @@ COMPLETE = 0.95
 """Share of a file's stated length below which it counts as cut."""
 STEADY = 0.2
 """Deviation from the usual time between frames, and the share of frames that show it in a variable frame rate."""
+SHOWN = 15
+"""Frames of a dropped run that are shown; the rest would only take time."""
 NAMED = 3
 """Runs of frames that a refusal names."""
 
@@ -41,6 +43,10 @@ class Run:
     @property
     def frames(self) -> int:
         return self.last - self.first + 1
+
+    def shown(self) -> range:
+        """The frames that stand for the run where it is shown to people: a few, and none of repeats."""
+        return range(0) if self.reason is Reason.REPEAT else range(self.first, min(self.last + 1, self.first + SHOWN))
 
     def __str__(self) -> str:
         if self.first == self.last:
@@ -154,7 +160,8 @@ def _advice(runs: list[Run]) -> str:
     """What to film instead, the commonest faults first."""
     frames: dict[str, int] = {}
     for run in runs:
-        frames[run.reason.advice] = frames.get(run.reason.advice, 0) + run.frames
+        weight = 0 if run.reason is Reason.REPEAT else run.frames  # repeats cost nothing, unless nothing else is there
+        frames[run.reason.advice] = frames.get(run.reason.advice, 0) + weight
     commonest = sorted(frames, key=lambda advice: -frames[advice])[:2]
     return " and ".join(commonest) or "film half a minute or more"
 

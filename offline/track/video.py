@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,21 @@ from tqdm import tqdm
 
 from offline.clip import Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
+from offline.track.figures import Speed, figures
 from offline.track.matte import Matting
+from offline.track.overlay import Overlay, axes_in_picture
 from offline.track.performance import Performance, fit_performance
 from offline.track.reading import read_frames
+from offline.track.report import write_report
+from offline.track.reprojection import projected, reprojection_errors
 from offline.track.see import Seen, see
 from offline.track.smooth import smooth_coefficients, smooth_poses, split
-from runtime.contract.axes import Camera
+from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 
 FIRST_FOCAL = 1.2
+OVERLAY = "overlay.mp4"
 
 
 def track_video(
@@ -37,13 +43,16 @@ def track_video(
 ) -> Clip:
     """Tracks the largest face of `video` and writes the clip folder `out`, whole or not at all.
 
-    `focal` is the focal length over the picture's width where known. Raises BadInput where the video cannot be read,
-    shows a face for less than two seconds, or `out` already holds something.
+    The folder ``report`` in it says how well that went. `focal` is the focal length over the picture's width where
+    known. Raises BadInput where the video cannot be read, shows one usable face for less than two seconds, or `out`
+    already holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"'{out}' already exists; choose another folder or delete it.")
     # 1. Look at every frame once: landmarks, and which frames can be used.
+    clock = [perf_counter()]
     seen = see(video, progress)
+    clock.append(perf_counter())
     # 2. Fit the head model: one focal length and identity, pose and expression of every frame.
     model = HeadModel.load()
     focal = focal or usual_focal(seen, model)
@@ -54,12 +63,22 @@ def track_video(
     # 3. Choose the square around head and shoulders, and smooth the performance in its camera's world.
     crop = square_around(performance.solutions, focal, seen.width, seen.height)
     camera, arrays = _world(seen, performance, crop, focal)
-    # 4. Look again: cut, matte and write the frames.
+    clock.append(perf_counter())
+    # 4. Look again: cut, matte and write the frames, and draw what was fitted.
     info = ClipInfo(size, round(seen.fps, 3), len(seen.index), "video", subject or video.stem, consent, camera)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as unfinished:
         clip = Clip.create(Path(unfinished) / "clip", info, arrays)
-        _write_frames(clip, video, seen, crop, progress)
+        report = clip.folder / "report"
+        report.mkdir()
+        points = projected(clip, model)
+        with Overlay(report / OVERLAY, seen.fps) as overlay:
+            _write_frames(clip, video, seen, crop, points, overlay, progress)
+        clock.append(perf_counter())
+        # 5. Report on it.
+        errors = reprojection_errors(points, crop.landmarks(seen.landmarks, seen.width, seen.height))
+        values = figures(clip, seen, errors, focal, Speed(*np.diff(clock).tolist()))
+        write_report(report, clip, seen, errors, values, OVERLAY)
         if out.exists():
             out.rmdir()
         shutil.move(clip.folder, out)
@@ -102,16 +121,23 @@ def _world(
     }
 
 
-def _write_frames(clip: Clip, video: Path, seen: Seen, crop: Crop, progress: bool) -> None:
-    """Cuts, mattes and writes the used frames."""
+def _write_frames(
+    clip: Clip, video: Path, seen: Seen, crop: Crop, points: Array, overlay: Overlay, progress: bool
+) -> None:
+    """Cuts, mattes and writes the used frames, and draws over each where the head was fitted, `points` [N, 478, 2]."""
     place = {number: n for n, number in enumerate(seen.index)}
+    landmarks = crop.landmarks(seen.landmarks, seen.width, seen.height)
+    shown = {number: run.reason.words for run in seen.runs() for number in run.shown()}
+    frames = zip(range(len(seen.verdicts)), read_frames(video), strict=False)
     with Matting() as matting, tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar:
-        for number, (_, rgb) in enumerate(read_frames(video)):
-            if number not in place:
-                continue
+        for number, (_, rgb) in frames:
             square = crop.cut(rgb, clip.info.size)
-            alpha = np.round(matting.matte(square) * 255).astype(np.uint8)
-            clip.write_frame(place[number], np.dstack([square, alpha]))
-            bar.update()
-            if len(place) == place[number] + 1:
-                break
+            if number in place:
+                n = place[number]
+                alpha = np.round(matting.matte(square) * 255).astype(np.uint8)
+                clip.write_frame(n, np.dstack([square, alpha]))
+                axes = axes_in_picture(clip.info.camera, clip.state(n).pose)
+                overlay.used(square, alpha, points[n], landmarks[n], axes)
+                bar.update()
+            elif number in shown:
+                overlay.dropped(square, shown[number])
