@@ -124,7 +124,7 @@ def _pose_charts(clip: Clip, seen: Seen) -> list[str]:
             edges[1],
             "yaw, degrees",
             "pitch, degrees",
-            caption="How many frames show each pose. The avatar is at home in the dark cells and guesses in the empty.",
+            caption="How many frames show each pose. The avatar guesses where the map is empty.",
         ),
     ]
 

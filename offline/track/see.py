@@ -77,9 +77,10 @@ class Seen:
 
     @property
     def fps(self) -> float:
-        """Frames a second without the repeats, nominal: the median."""
-        fresh = self.all_times[[verdict is not Reason.REPEAT for verdict in self.verdicts]]
-        return float(1 / np.median(np.diff(fresh)))
+        """Frames a second without the repeats, nominal: from the steps of about the usual length."""
+        steps = np.diff(self.all_times[[verdict is not Reason.REPEAT for verdict in self.verdicts]])
+        usual = np.median(steps)
+        return float(1 / steps[np.abs(steps / usual - 1) <= STEADY].mean())
 
     def only(self, chosen: NDArray[np.intp]) -> Seen:
         """Only the chosen of the used frames [n]; to the others no head could be fitted."""

@@ -25,7 +25,10 @@ OUTSIDE = 0.03
 BLURRED = 0.2
 """Sharpness relative to the video's median. Clean: 0.50 or more."""
 COVERED = 0.3
-"""Least agreement with the person's usual look. Clean: 0.37 or more; covered: up to 0.3, rarely 0.4."""
+"""Least agreement with the person's usual look. Clean: 0.37 or more; other people's faces: 0.46 or more; covered: up to
+0.3, rarely 0.4."""
+COVERING = 0.15
+"""Seconds before and after such a frame in which a hand comes and goes."""
 SAME_PERSON = 0.75
 """Agreement of the whole face. Half a second of one person: 0.79 or more; different people: 0.72 at most."""
 OTHER_HEIGHT = 0.5
@@ -72,14 +75,15 @@ def _compare_pieces(
     """Drops what differs from the longest piece: another person, another framing, a covered face."""
     main = piece == np.bincount(piece[piece >= 0]).argmax()
     usual = np.median(looks.brightness[main], 0)
-    agreement = least_agreement(looks.brightness, looks.landmarks, usual)
-    covered = agreement < COVERED
+    covered = least_agreement(looks.brightness, looks.landmarks, usual) < COVERED
     for number in range(piece.max() + 1):
         inside = piece == number
         clear = inside & ~covered
-        if not _same_person(looks, main, clear if clear.sum() * 3 >= inside.sum() else inside):
+        if clear.sum() * 3 < inside.sum():
+            _mark(verdicts, inside, Reason.COVERED)
+        elif not _same_person(looks, main, clear):
             _mark(verdicts, inside, Reason.OTHER_PERSON)
-    _mark(verdicts, covered, Reason.COVERED)
+    _mark(verdicts, _within(looks.times, covered & (piece >= 0), COVERING), Reason.COVERED)
     place, height = np.median(centres[main], 0), np.median(heights[main])
     _mark(verdicts, np.abs(np.log(heights / height)) > np.log(NEARER), Reason.OTHER_FRAMING)
     _mark(verdicts, np.abs(centres - place).max(1) > AWAY * height, Reason.LEAVES)
@@ -111,6 +115,13 @@ def _mark(verdicts: Verdicts, where: NDArray[np.bool_], reason: Reason) -> None:
 
 def _kept(verdicts: Verdicts) -> NDArray[np.bool_]:
     return np.array([verdict is None for verdict in verdicts])
+
+
+def _within(times: NDArray[np.float64], events: NDArray[np.bool_], seconds: float) -> NDArray[np.bool_]:
+    """Which frames [M] are at most so far from one of the `events` [M]."""
+    ends = [np.searchsorted(times, times[events] + shift) for shift in (-seconds, seconds)]
+    count = np.bincount(ends[0], minlength=len(times) + 1) - np.bincount(ends[1], minlength=len(times) + 1)
+    return np.cumsum(count)[:-1] > 0
 
 
 def _outside(looks: Looks) -> NDArray[np.float64]:

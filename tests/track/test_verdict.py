@@ -112,14 +112,22 @@ def test_a_covered_mouth_is_found_and_a_wider_gap_of_brightness_is_not() -> None
     looks = clean()
     below = HeadModel.load().mean[:FACE_VERTICES, 1] < -0.2
     looks.brightness[20:30, below] = 130
-    assert dropped(looks) == {Reason.COVERED: list(range(20, 30))}
+    assert dropped(looks) == {Reason.COVERED: list(range(17, 33))}  # and 0.15 s around
     looks = clean()
     looks.brightness[20:30] = looks.brightness[20:30] * 0.4 + 90  # flat light
     assert dropped(looks) == {}
 
 
+def test_a_piece_that_is_covered_is_not_taken_for_someone_else() -> None:
+    looks = clean()
+    looks.brightness[40:, HeadModel.load().mean[:FACE_VERTICES, 1] < 0.2] = 130
+    looks.change[40], looks.landmarks[40:] = 30, landmarks(x=220)
+    assert dropped(looks) == {Reason.COVERED: list(range(37, COUNT))}
+
+
 def test_someone_else_after_a_cut_is_dropped_whichever_is_shorter() -> None:
-    looks = spoiled("brightness", slice(0, 20), someone(1))
+    like_all_faces = 0.6 * someone(0) + 0.8 * someone(1)  # correlates by 0.6
+    looks = spoiled("brightness", slice(0, 20), like_all_faces)
     looks.change[20], looks.landmarks[:20] = 30, landmarks(x=230)
     assert dropped(looks) == {Reason.OTHER_PERSON: list(range(20))}
 
