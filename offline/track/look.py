@@ -17,7 +17,7 @@ from runtime.contract.head_model import FACE_VERTICES, VERTICES
 from runtime.tracking.mesh import FaceMesh
 
 LONGEST, MOST = 600.0, 36_000
-"""Seconds and frames that are looked at. Landmarks are kept in memory, 8 kB a frame, and more brings an avatar little."""
+"""Seconds and frames that are looked at: 8 kB a frame stay in memory, and more brings an avatar little."""
 OTHERS_EVERY = 0.2
 """Seconds between looks for other faces. The detector takes half as long as the landmarks do."""
 NEAR = 1.2
