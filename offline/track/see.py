@@ -142,7 +142,7 @@ def _refuse_what_is_short(video: Path, looks: Looks, verdicts: Verdicts, segment
     wrong = "; ".join(f"{run.reason.words} in {run}" for run in runs[:NAMED])
     more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     raise BadInput(
-        f"'{video}' shows one usable face for {seconds:.1f} s only and {SHORTEST:.0f} s are the least"
+        f"'{video}' shows a usable face for {seconds:.1f} s only and {SHORTEST:.0f} s are the least"
         + (f" ({wrong}{more})" if runs else "")
         + f"; {_advice(runs)}."
     )
