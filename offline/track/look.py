@@ -16,8 +16,8 @@ from runtime.contract.axes import Array
 from runtime.contract.head_model import FACE_VERTICES, VERTICES
 from runtime.tracking.mesh import FaceMesh
 
-LONGEST = 600.0
-"""Seconds that are looked at; what comes later is not needed for an avatar, and landmarks are kept in memory."""
+LONGEST, MOST = 600.0, 36_000
+"""Seconds and frames that are looked at: 8 kB a frame stay in memory, and more brings an avatar little."""
 OTHERS_EVERY = 0.2
 """Seconds between looks for other faces. The detector takes half as long as the landmarks do."""
 NEAR = 1.2
@@ -52,6 +52,8 @@ class Looks:
     """[M], height of the largest other face near by, relative to the face's own; 0 for none, NaN between the looks."""
     width: int
     height: int
+    limited: bool
+    """Whether the video goes on beyond what is looked at."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -73,12 +75,13 @@ def look_at(video: Path, progress: bool = True) -> Looks:
     """Looks at each frame of a video once. Raises BadInput where it cannot be read."""
     rows: list[_Row] = []
     before: tuple[Picture, Array | None] | None = None
-    next_look = -np.inf
+    next_look, limited = -np.inf, False
     width = height = 0
     total = stated(video).frames
     with FaceMesh() as mesh:
         for seconds, rgb in tqdm(read_frames(video), "landmarks", total, unit="frame", disable=not progress):
-            if rows and seconds - rows[0].time > LONGEST:
+            if len(rows) == MOST or (rows and seconds - rows[0].time > LONGEST):
+                limited = True
                 break
             height, width = rgb.shape[:2]
             found = mesh.detect(rgb, seconds)
@@ -89,10 +92,10 @@ def look_at(video: Path, progress: bool = True) -> Looks:
             change, stir = (np.inf, np.inf) if before is None else _changes(rgb, *before)
             rows.append(_Row(seconds, change, stir, found, *_texture(rgb, found), other))
             before = rgb, found
-    return _stacked(rows, width, height)
+    return _stacked(rows, width, height, limited)
 
 
-def _stacked(rows: list[_Row], width: int, height: int) -> Looks:
+def _stacked(rows: list[_Row], width: int, height: int, limited: bool) -> Looks:
     times, change, stir, landmarks, sharpness, brightness, other = zip(*rows, strict=True)
     no_face, no_light = np.full((VERTICES, 3), np.nan), np.full(FACE_VERTICES, np.nan)
     return Looks(
@@ -105,6 +108,7 @@ def _stacked(rows: list[_Row], width: int, height: int) -> Looks:
         np.array(other, np.float32),
         width,
         height,
+        limited,
     )
 
 

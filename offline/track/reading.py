@@ -66,11 +66,11 @@ def _open(path: Path) -> av.container.InputContainer:
         container = av.open(str(path))
     except av.InvalidDataError as error:
         raise BadInput(
-            f"'{path}' cannot be read as a video ({error}); it is none, or was cut off while it was written: "
+            f"'{path}' cannot be read as a video ({error.strerror}); it is none, or was cut off while it was written: "
             "copy it again, or convert it to MP4."
         ) from error
     except (av.FFmpegError, OSError) as error:
-        raise BadInput(f"'{path}' cannot be read ({error}); check its name.") from error
+        raise BadInput(f"'{path}' cannot be read ({error.strerror}); check its name.") from error
     if not container.streams.video:
         container.close()
         raise BadInput(f"'{path}' has no picture; give a video file.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.track.look import LONGEST, Looks, look_at
+from offline.track.look import Looks, look_at
 from offline.track.reading import Stated, stated
 from offline.track.reasons import Reason, Verdicts
 from offline.track.verdict import judge
@@ -142,7 +142,7 @@ def _refuse_what_is_short(video: Path, looks: Looks, verdicts: Verdicts, segment
     wrong = "; ".join(f"{run.reason.words} in {run}" for run in runs[:NAMED])
     more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
     raise BadInput(
-        f"'{video}' shows one usable face for {seconds:.1f} s only and {SHORTEST:.0f} s are the least"
+        f"'{video}' shows a usable face for {seconds:.1f} s only and {SHORTEST:.0f} s are the least"
         + (f" ({wrong}{more})" if runs else "")
         + f"; {_advice(runs)}."
     )
@@ -169,10 +169,10 @@ def _advice(runs: list[Run]) -> str:
 
 def _notes(file: Stated, looks: Looks) -> Iterator[str]:
     end = float(looks.times[-1] - looks.times[0])
-    if file.seconds and end < min(COMPLETE * file.seconds, LONGEST) - SHORTEST / 2:
+    if looks.limited:
+        yield f"Only the first {end / 60:.1f} minutes are used."
+    elif file.seconds and end < COMPLETE * file.seconds - SHORTEST / 2:
         yield f"The file says that it lasts {file.seconds:.1f} s, but only {end:.1f} s of it can be read: it was cut."
-    if end >= LONGEST:
-        yield f"Only the first {LONGEST / 60:.0f} minutes are used."
     if file.hdr:
         yield "The file is coded for HDR screens; colours will look pale. Film without HDR."
     steps = np.diff(looks.times)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
@@ -31,6 +33,8 @@ from runtime.errors import BadInput
 
 FIRST_FOCAL = 1.2
 OVERLAY = "overlay.mp4"
+AHEAD = 4
+"""Frames that wait to be written while the next is matted."""
 
 
 def track_video(
@@ -125,15 +129,25 @@ def _write_frames(
     landmarks = crop.landmarks(seen.landmarks, seen.width, seen.height)
     shown = {number: run.reason.words for run in seen.runs() for number in run.shown()}
     frames = zip(range(len(seen.verdicts)), read_frames(video), strict=False)
-    with Matting() as matting, tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar:
+
+    def write(n: int, square: NDArray[np.uint8], person: NDArray[np.uint8]) -> None:
+        clip.write_frame(n, person)
+        overlay.used(square, person[..., 3], points[n], landmarks[n], axes_in_picture(clip.info.camera, clip.state(n).pose))
+
+    with (
+        Matting() as matting,
+        ThreadPoolExecutor(1) as writer,  # one, so that the overlay's frames keep their order
+        tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar,
+    ):
+        pending: deque[Future[None]] = deque()
         for number, (_, rgb) in frames:
             square = crop.cut(rgb, clip.info.size)
             if number in place:
-                n = place[number]
-                person = matting.cut_out(square)
-                clip.write_frame(n, person)
-                axes = axes_in_picture(clip.info.camera, clip.state(n).pose)
-                overlay.used(square, person[..., 3], points[n], landmarks[n], axes)
+                pending.append(writer.submit(write, place[number], square, matting.cut_out(square)))
                 bar.update()
             elif number in shown:
-                overlay.dropped(square, shown[number])
+                pending.append(writer.submit(overlay.dropped, square, shown[number]))
+            while len(pending) > AHEAD:
+                pending.popleft().result()
+        for each in pending:
+            each.result()

@@ -62,6 +62,15 @@ def test_of_a_cut_file_the_rest_is_read(name: str, options: dict[str, str], tmp_
     assert 20 < len(list(read_frames(video))) < 40
 
 
+def test_damaged_frames_are_left_out_and_the_rest_is_read(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", noise(60))
+    data = bytearray(video.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    video.write_bytes(data)
+    times = [seconds for seconds, _ in read_frames(video)]
+    assert 30 < len(times) < 60 and times[-1] == pytest.approx(2.36)
+
+
 def test_a_file_cut_before_its_index_is_refused(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", noise(30))
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])

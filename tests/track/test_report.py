@@ -20,6 +20,7 @@ from offline.track.see import Seen
 from runtime.contract.axes import portrait_camera, quaternion_from_rotation, rotation_from_angles
 from runtime.contract.drive import INDEX
 from runtime.contract.head_model import HeadModel
+from runtime.tracking.slide import Slide
 
 COUNT, SIZE = 20, 64
 
@@ -68,6 +69,15 @@ def test_the_error_is_zero_where_the_model_is_and_a_pixel_a_pixel_off(clip: Clip
     assert reprojection_errors(points, clip.landmarks).max() < 1e-3
     np.testing.assert_allclose(
         reprojection_errors(points + np.array([1 / 512, 0], np.float32), clip.landmarks), 1.0, atol=1e-3
+    )
+
+
+def test_landmarks_are_expected_where_they_slide_to(clip: Clip) -> None:
+    """Frame 15 is turned by 30°, seen from straight before."""
+    turned = rotation_from_angles(np.radians(30), 0, 0).astype(np.float64)
+    head = HeadModel.load().vertices(None, clip.expression[15]) + Slide.load().at(turned)
+    np.testing.assert_allclose(
+        projected(clip, HeadModel.load())[15], clip.info.camera.project(head @ turned.T), atol=1e-5
     )
 
 

@@ -137,6 +137,14 @@ def test_a_cut_file_says_how_much_was_read(man: list[Picture], tmp_path: Path) -
     assert 60 < len(seen.index) < 140 and "it was cut" in seen.notes[0]
 
 
+def test_a_long_video_is_looked_at_up_to_a_limit(
+    man: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offline.track.look.LONGEST", 2.2)
+    seen = look(tmp_path, man)
+    assert len(seen.index) == 56 and seen.notes == ["Only the first 0.0 minutes are used."]
+
+
 def test_a_small_face_is_refused_with_advice(man: list[Picture], tmp_path: Path) -> None:
     frames = []
     for frame in man[:60]:

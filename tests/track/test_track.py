@@ -100,7 +100,7 @@ def test_a_real_video_becomes_a_clip_with_a_report(tmp_path: Path) -> None:
     for picture in pictures[20:30]:
         picture[128:194, 76:166] = np.median(picture[95:110, 105:120].reshape(-1, 3), 0)
     clip = track_video(write_video(tmp_path / "short.mp4", pictures), tmp_path / "clip", size=256, progress=False)
-    assert 60 <= len(clip) <= 65 and not clip.missing()
+    assert 56 <= len(clip) <= 62 and not clip.missing()  # 75 but for the bar and 0.15 s around it
     assert np.abs(np.median(clip.translation, 0)).max() < 0.1
     alpha = clip.frame(0)[..., 3]
     assert clip.landmarks is not None

@@ -47,6 +47,7 @@ def clean() -> Looks:
         np.where(np.arange(COUNT) % 5 == 0, 0.0, np.nan).astype(np.float32),
         WIDTH,
         HEIGHT,
+        limited=False,
     )
 
 
@@ -140,6 +141,13 @@ def test_a_cut_needs_a_jump_of_the_face_too() -> None:
     assert judge(looks)[1].tolist() == [0] * 30 + [1] * 30
 
 
+def test_a_face_that_is_elsewhere_at_once_begins_a_segment() -> None:
+    """As when the landmarks are found anew; the picture need not change."""
+    looks = clean()
+    looks.landmarks[30:] = landmarks(x=200 + 0.6 * FACE)
+    assert judge(looks)[1].tolist() == [0] * 30 + [1] * 30
+
+
 def test_a_fast_turn_is_no_cut() -> None:
     looks = clean()
     looks.change[28:34] = [4, 8, 12, 12, 8, 4]
@@ -155,7 +163,7 @@ def test_a_moment_between_two_cuts_is_dropped() -> None:
 
 
 def test_of_a_slow_camera_every_frame_joins_the_one_before() -> None:
-    looks = replace(clean(), times=np.arange(COUNT) / 4)
+    looks = replace(clean(), times=np.arange(COUNT) / 3)
     all_of_them = np.ones(COUNT, bool)
     assert pieces(looks, all_of_them, all_of_them).max() == 0
 
@@ -174,13 +182,12 @@ def test_correlation_knows_no_gain_and_no_offset() -> None:
     assert abs(correlation(np.full(FACE_VERTICES, 90.0), a)) < 0.01
 
 
-def test_turn_is_the_sine_of_yaw_and_the_far_eye_does_not_count() -> None:
-    turned = landmarks(yaw=0.7)[None].astype(np.float32)
-    assert turn(turned)[0] == pytest.approx(np.sin(0.7), abs=0.05)
+@pytest.mark.parametrize("side", [-1, 1])
+def test_turn_is_the_sine_of_yaw_and_the_far_eye_does_not_count(side: int) -> None:
+    turned = landmarks(yaw=0.7 * side)[None].astype(np.float32)
+    assert turn(turned)[0] == pytest.approx(np.sin(0.7 * side), abs=0.05)
+    x, y, _ = HeadModel.load().mean[:FACE_VERTICES].T
     usual = someone(0).astype(np.float32)
-    seen = usual.copy()
-    seen[HeadModel.load().mean[:FACE_VERTICES, 0] > 0.1] = 130
-    frontal = landmarks()[None].astype(np.float32)
-    assert least_agreement(seen[None], frontal, usual)[0] < COVERED
-    mouth_apart = np.where(HeadModel.load().mean[:FACE_VERTICES, 1] < -0.2, usual, seen)
-    assert least_agreement(mouth_apart[None], turned, usual)[0] > 0.9
+    eye_covered = np.where((side * x > 0.1) & (y > -0.2), 130, usual).astype(np.float32)
+    assert least_agreement(eye_covered[None], landmarks()[None].astype(np.float32), usual)[0] < COVERED
+    assert least_agreement(eye_covered[None], turned, usual)[0] > 0.9
