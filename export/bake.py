@@ -17,10 +17,11 @@ from export.graphs import GeneratorGraph, RendererGraph, SuperResolutionGraph
 from export.onnx_export import export_graph
 from export.parity import Parity, check_parity, trial_states
 from offline.tri2plane.checkpoint import HEAD_MODEL, Run
+from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bundle import GraphInfo, Manifest, write_bundle
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
-from runtime.errors import MienError
+from runtime.errors import BadInput, MienError
 
 KIND = "tri2plane"
 
@@ -34,8 +35,9 @@ class Baked:
 def bake(run: Run, path: Path, name: str) -> Baked:
     """Export the run's averaged weights to the bundle `path`.
 
-    Raises MienError where parity fails; nothing is written then.
+    Raises BadInput where the preset has no graphs, MienError where parity fails; nothing is written then.
     """
+    check_bakeable(run.model.preset)
     model, maps = run.averaged.eval(), run.maps.eval()
     model.preset = replace(model.preset, cells=enough_cells(run))
     graphs: dict[str, nn.Module] = {
@@ -63,6 +65,22 @@ def bake(run: Run, path: Path, name: str) -> Baked:
         "thumbnail.png": _thumbnail(run),
     }
     return Baked(write_bundle(path, manifest, files), parity)
+
+
+def check_bakeable(preset: Preset) -> None:
+    """Raises BadInput where a preset needs what the graphs do not have: each was made for one fetch a point, samples
+    led by a guide, and super-resolution at the rendered size."""
+    wanted = {
+        "sums fetched features": preset.lateral != "planes",
+        "renders without a guide": preset.guide_samples == 0,
+        "has a U-Net": preset.super_resolution != "light",
+    }
+    reasons = [reason for reason, present in wanted.items() if present]
+    if reasons:
+        raise BadInput(
+            f"preset '{preset.name}' cannot be baked ({', '.join(reasons)}); it is there to compare with: "
+            "train 'live' or 'lite' for a bundle"
+        )
 
 
 def enough_cells(run: Run) -> int:
@@ -94,7 +112,7 @@ def _examples(run: Run, graphs: dict[str, nn.Module]) -> dict[str, dict[str, Ten
     assert drive["expression"].shape[1] == len(EXPRESSIONS) and drive["detail"].shape[1] == DETAIL
     generator = {k: drive[k] for k in ("expression", "detail", "latent")}
     with torch.no_grad():
-        coarse, _, fine = graphs["generator"](*generator.values())
+        coarse, *_, fine = graphs["generator"](*generator.values())
         renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in ("pose", "intrinsics", "extrinsics")}
         features, alpha, _ = graphs["renderer"](*renderer.values())
     return {"generator": generator, "renderer": renderer, "sr": {"features": features, "alpha": alpha}}

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.model import Tri2Plane
-from offline.tri2plane.networks import Decoder
 from offline.tri2plane.rendering import composite_weights, even_depths, guided_interval
 from offline.warp import head_share
 from runtime.contract.axes import PLANE_AXES

@@ -17,20 +17,25 @@ from export.fast_rendering import HALF, FastRenderer
 from export.onnx_export import scope
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
+from offline.tri2plane.super_resolution import SuperResolution
 
 
 class GeneratorGraph(nn.Module):
-    """expression [B, 52], detail [B, 8], latent γ → planes of the three levels, [B, 3, H, W, C] each."""
+    """expression [B, 52], detail [B, 8], latent γ → planes of the levels, [B, 3, H, W, C] each.
 
-    outputs = ("coarse", "middle", "fine")
+    The first is "coarse", the last "fine"; a single level is both.
+    """
 
     def __init__(self, model: Tri2Plane, motion_maps: MotionMaps) -> None:
         super().__init__()
         self.model, self.motion_maps = model, motion_maps
+        self.outputs = ("coarse", "middle", "fine") if model.preset.levels == 3 else ("coarse", "fine")
 
     def forward(self, expression: Tensor, detail: Tensor, latent: Tensor) -> tuple[Tensor, ...]:
         style = self.model.style(self.motion_maps(expression, detail), expression, detail, latent)
         levels = self.model.generator.side_by_side(style)
+        if len(levels) == 1:
+            levels = levels * 2
         return tuple(level.permute(0, 2, 3, 1).unflatten(3, (3, -1)).permute(0, 3, 1, 2, 4) for level in levels)
 
     @staticmethod
@@ -62,6 +67,8 @@ class SuperResolutionGraph(nn.Module):
 
     def __init__(self, model: Tri2Plane) -> None:
         super().__init__()
+        if not isinstance(model.super_resolution, SuperResolution):
+            raise TypeError("only the light super-resolution has a graph")
         self.learned = model.super_resolution
         self.register_buffer("enlarge", enlarging_kernel(self.learned.factor))
 

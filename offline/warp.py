@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from offline.precision import in_float32
 from runtime.contract.axes import Neck
 
 
@@ -24,7 +25,7 @@ class NeckWarp(nn.Module):
         self.neck = neck or Neck()
         self.register_buffer("pivot", torch.from_numpy(self.neck.pivot.copy()), persistent=False)
 
-    @torch.autocast("cpu", enabled=False)
+    @in_float32
     def forward(self, points: Tensor, pose: Tensor) -> Tensor:
         """[B, N, 3] under head poses [B, 3, 4] → [B, N, 3]; always in float32, where half precision is on elsewhere."""
         rotation, translation = pose[:, :, :3], pose[:, :, 3]

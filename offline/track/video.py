@@ -159,7 +159,5 @@ def _write_frames(clip: Clip, video: Path, wanted: Mapping[int, int], crop: Crop
         for number, (_, rgb) in enumerate(read_frames(video)):
             if number not in wanted:
                 continue
-            square = crop.cut(rgb, size)
-            alpha = np.round(matting.matte(square) * 255).astype(np.uint8)
-            clip.write_frame(wanted[number], np.dstack([square, alpha]))
+            clip.write_frame(wanted[number], matting.cut_out(crop.cut(rgb, size)))
             bar.update()

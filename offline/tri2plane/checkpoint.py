@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from offline.config import from_mapping
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
 from offline.tri2plane.presets import Preset
@@ -24,49 +24,19 @@ from runtime.errors import BadInput
 FORMAT = "mien-run"
 VERSION = 2
 HEAD_MODEL = "head_model.npz"
+CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a run trains; saved beside its checkpoints."""
+@dataclass
+class Polishing:
+    """Where an unfinished polishing goes on."""
 
-    seed: int = 0
-    batch: int = 4
-    """Frames a step."""
-    learning_rate: float = 2.5e-3
-    """Of Adam, at the start; falls along a cosine to a fiftieth."""
-    warm_up: int = 200
-    """Steps in which the learning rate rises to its value."""
-    still_rate: float = 5.0
-    """Learning rate of the still planes, as a multiple of `learning_rate`."""
-    window: float = 0.5
-    """Width of the full-scale window, as a share of the picture: a quarter of the patches is active a step."""
-    whole_every: int = 8
-    """Every so many steps the full-scale window is the whole picture, so that super-resolution sees its edges."""
-    face_windows: float = 0.75
-    """Share of windows laid over the face."""
-    slide: float = 0.05
-    """Largest move of the sliding window, as a share of the picture."""
-    slide_share: float = 0.3
-    """Share of the frames that slide."""
-    map_noise: float = 0.02
-    """Standard deviation of the noise on motion maps."""
-    latent_share: float = 0.5
-    """Share of the frames that see their own latent γ; the others see zero, which is what inference sees."""
-    feature_strength: float = 10.0
-    """Extra weight of eyes and mouth."""
-    level_weight: float = 0.5
-    opacity_weight: float = 0.5
-    sharpness_weight: float = 0.5
-    latent_weight: float = 1e-2
-    average: float = 0.999
-    """Decay of the moving average of the weights, which is what gets baked."""
-    autocast: bool = True
-    """Convolutions and linear layers in bfloat16."""
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
-        return from_mapping(cls, values)
+    seconds: float
+    """Time spent."""
+    random: dict[str, Any]
+    """State of the generator that draws its steps (`numpy.random.PCG64.state`)."""
+    optimiser: dict[str, Tensor]
+    """Its optimiser's tensors, for `restore_optimiser`."""
 
 
 @dataclass
@@ -93,20 +63,32 @@ class Run:
     step: int = 0
     seconds: float = 0.0
     """Time spent training."""
+    polishing: Polishing | None = None
+    """How far `polish` came since the last training step."""
+    judge: nn.Module | None = None
+    """LPIPS while a run trains that asks for it; not part of the checkpoint."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.model.box.device
 
 
 def build(
     folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
     detail_range: np.ndarray, frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
+    device: torch.device = CPU,
 ) -> Run:  # fmt: skip
-    """A run at step 0, its weights drawn from the config's seed."""
+    """A run at step 0 on `device`, its weights drawn from the config's seed."""
     torch.manual_seed(config.seed)
     limits = torch.from_numpy(np.asarray(box, np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
     model, averaged = Tri2Plane(preset, *limits), Tri2Plane(preset, *limits).eval()
     averaged.load_state_dict(model.state_dict())
     averaged.requires_grad_(False)
     maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map, limits[1]).eval()
-    latents = torch.zeros(frames, preset.latent, requires_grad=True)
+    latents = torch.zeros(frames, preset.latent, device=device, requires_grad=True)
+    for module in (model, averaged, maps):
+        module.to(device)
     return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity, head_model)
 
 
@@ -121,7 +103,8 @@ def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
     return run
 
 
-def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments and step counts by name, for `restore_optimiser`."""
     state = optimiser.state_dict()["state"]
     return {f"optimiser.{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
 
@@ -131,7 +114,7 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
     tensors |= {f"averaged.{k}": v for k, v in run.averaged.state_dict().items()}
-    tensors |= _optimiser_tensors(optimiser)
+    tensors |= optimiser_tensors(optimiser)
     tensors["latents"] = run.latents
     tensors["texture"] = torch.from_numpy(np.asarray(run.texture, np.float32))
     tensors["identity"] = torch.from_numpy(np.asarray(run.identity, np.float32))
@@ -139,9 +122,12 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
         "format": FORMAT, "version": VERSION, "clip": run.clip, "subject": run.subject, "consent": run.consent,
         "step": run.step, "seconds": run.seconds, "preset": run.model.preset.as_dict(), "train": asdict(run.config),
     }  # fmt: skip
+    if run.polishing:
+        tensors |= {f"polish.{k}": v for k, v in run.polishing.optimiser.items()}
+        meta["polish"] = {"seconds": run.polishing.seconds, "random": run.polishing.random}
     temporary = run.folder / f".{os.getpid()}-checkpoint.safetensors"
     try:
-        contiguous = {k: v.detach().contiguous().clone() for k, v in tensors.items()}
+        contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         save_file(contiguous, temporary, metadata={"mien": json.dumps(meta)})
         if not (run.folder / HEAD_MODEL).exists():
             run.head_model.save(run.folder / HEAD_MODEL)
@@ -151,8 +137,11 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     (run.folder / "config.json").write_text(json.dumps(meta, indent=1))
 
 
-def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
-    """The run in `folder`, and its optimiser's tensors for `restore_optimiser`. Raises BadInput with the reason."""
+def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tensor]]:
+    """The run in `folder` on `device`, and its optimiser's tensors for `restore_optimiser`.
+
+    Raises BadInput with the reason.
+    """
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise BadInput(f"'{folder}' holds no checkpoint; train one with: mien train VIDEO -o {folder}")
@@ -168,12 +157,20 @@ def load(folder: Path) -> tuple[Run, dict[str, Tensor]]:
         folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]),
         Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), tensors["model.detail_range"].numpy(),
         len(latents), tensors["texture"].numpy(), tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
+        device,
     )  # fmt: skip
     for name, module in (("model.", run.model), ("averaged.", run.averaged)):
-        module.load_state_dict({k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)})
+        module.load_state_dict(_under(name, tensors))
     run.latents.data.copy_(latents)
     run.step, run.seconds = meta["step"], meta["seconds"]
+    if "polish" in meta:
+        run.polishing = Polishing(meta["polish"]["seconds"], meta["polish"]["random"], _under("polish.", tensors))
     return run, {k: v for k, v in tensors.items() if k.startswith("optimiser.")}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

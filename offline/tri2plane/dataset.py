@@ -1,16 +1,18 @@
-"""Batches of frames from a clip on disk, read ahead by one thread."""
+"""Batches of frames from a clip on disk, read ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from offline.clip import Clip
+from offline.tri2plane.workers import ALONE, Workers
 from runtime.contract.axes import pose_matrix
 
 
@@ -30,6 +32,21 @@ class Batch:
     """[B, 4]."""
     extrinsics: Tensor
     """[B, 3, 4]."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; the copy of a pinned batch runs beside what the device computes."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> Batch:
+        """The same in memory that a GPU can copy from by itself."""
+        return self._each(lambda tensor: tensor.contiguous().pin_memory())
+
+    def one(self, number: int) -> Batch:
+        """A batch of its `number`th frame alone."""
+        return self._each(lambda tensor: tensor[number : number + 1])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(*(change(getattr(self, field.name)) for field in fields(self)))
 
 
 def premultiplied(rgba: np.ndarray) -> Tensor:
@@ -65,13 +82,24 @@ def frames_of_step(clip: Clip, seed: int, step: int, batch: int) -> np.ndarray:
     return np.array([clip.train[int(epochs[int(i // n)][i % n])] for i in at])
 
 
-def batches(clip: Clip, seed: int, start: int, batch: int) -> Iterator[Batch]:
-    """Batches of steps `start`, `start + 1`, …, without end; the next one loads while the caller computes."""
-    with ThreadPoolExecutor(1, "clip-reader") as reader:
-        step = start
-        coming = reader.submit(load_batch, clip, frames_of_step(clip, seed, step, batch))
+def batches(
+    clip: Clip, seed: int, start: int, batch: int, workers: Workers = ALONE, readers: int = 1, pinned: bool = False
+) -> Generator[Batch, None, None]:
+    """Batches of steps `start`, `start + 1`, …, without end: of each step this worker's part of the `batch` frames.
+
+    The next `readers` steps load, each in a thread of its own, while the caller computes.
+    """
+
+    def read(step: int) -> Batch:
+        frames = frames_of_step(clip, seed, step, batch)
+        ready = load_batch(clip, frames[workers.rank :: workers.count])
+        return ready.pinned() if pinned else ready
+
+    with ThreadPoolExecutor(readers, "clip-reader") as pool:
+        coming: deque[Future[Batch]] = deque(pool.submit(read, start + n) for n in range(readers))
+        step = start + readers
         while True:
-            ready = coming.result()
+            ready = coming.popleft().result()
+            coming.append(pool.submit(read, step))
             step += 1
-            coming = reader.submit(load_batch, clip, frames_of_step(clip, seed, step, batch))
             yield ready

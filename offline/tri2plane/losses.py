@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms (eq. 13). Pictures are premultiplied RGBA; all means are over pixels and channels."""
+
+    levels: tuple[float, float, float]
+    """L1 of the rendering of each level, coarse to fine: the whole picture, a quarter of it, active patches (eq. 10).
+    With fewer levels the last one has the last weight."""
+    composite: float
+    """L1 of the rendering of the whole picture, patch by patch. Without patches, of the last level's window."""
+    super_resolution: float
+    """L1 of the final picture."""
+    lpips: float
+    """LPIPS of the final picture over white (eq. 11), where its weights are at hand."""
+    sharpness: float
+    """`sharpness_loss` of the final picture, where they are not."""
+    mask: float
+    """Mean square of opacity against matte (eq. 12)."""
+    mask_all_levels: bool
+    """Whether `mask` counts at each level, or at the last only."""
+    features: float
+    """Extra weight of eyes and mouth in all L1 terms (`feature_weight`)."""
+
+    def of_level(self, level: int, levels: int) -> float:
+        """Weight of the L1 of `level`, 0 being the coarsest, where there are `levels` of them."""
+        return self.levels[-1] if level == levels - 1 else self.levels[level]
+
+
+LOSSES = {
+    "mien": LossWeights((0.5, 0.5, 0.5), 0.0, 1.0, 0.1, 0.5, 0.5, True, 10.0),
+    "paper": LossWeights((1.0, 1.0, 1.0), 0.0, 0.0, 1.0, 1.0, 0.1, False, 0.0),
+    "released": LossWeights((10.0, 1.0, 1.0), 1.0, 1.0, 0.1, 0.1, 0.1, False, 0.0),
+}
+"""The defaults; the text of the paper (3.4); the authors' released code. Neither of the latter two knows the sharpness
+loss; it stands in for LPIPS under the same weight. The paper's text has no L1 on the final picture, whose colours LPIPS
+holds; without LPIPS it gets one of weight 1."""
 
 
 def weighted_l1(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from offline.tri2plane import planes as tri
-from offline.tri2plane.networks import Decoder, MotionEncoder, StyleGenerator, StyleMapping, SuperResolution
+from offline.tri2plane.decoder import Decoder
+from offline.tri2plane.encoder import MotionEncoder, StyleMapping
+from offline.tri2plane.generator import StyleGenerator
 from offline.tri2plane.presets import Preset
-from offline.tri2plane.rendering import camera_rays, composite_weights, even_depths, guided_interval
+from offline.tri2plane.rendering import (
+    camera_rays,
+    composite_weights,
+    even_depths,
+    guided_interval,
+    joined,
+    squares,
+)
+from offline.tri2plane.super_resolution import SuperResolution, UNet
 from offline.warp import NeckWarp
 from runtime.contract.drive import DETAIL, EXPRESSIONS
 
@@ -42,15 +53,16 @@ class Tri2Plane(nn.Module):
         self.register_buffer("detail_range", detail_range.float())
         self.preset = preset
         self.register_buffer("box", box.float())
-        self.encoder = MotionEncoder(preset.motion_map, preset.style)
-        self.mapping = StyleMapping(preset.style + len(EXPRESSIONS) + DETAIL + preset.latent, preset.style)
+        self.encoder = MotionEncoder(preset)
+        inputs = preset.embedded + len(EXPRESSIONS) + DETAIL + preset.latent
+        self.mapping = StyleMapping(inputs, preset.style, preset.mapping)
         self.generator = StyleGenerator(preset)
         self.decoder = Decoder(preset)
-        self.super_resolution = SuperResolution(preset)
+        self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
 
     def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
-        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → three levels [B, 3, C, H, W]."""
+        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
         return self.generator(self.style(motion_map, expression, detail, latent))
 
     def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
@@ -63,16 +75,28 @@ class Tri2Plane(nn.Module):
         middle = (extrinsics[:, :, :3] @ pose[:, :, 3:] + extrinsics[:, :, 3:])[:, 2, 0]
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
 
-    def density(self, planes: Tensor, world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """σ [B, S, N] and plane features [B, S, N, C] at world points [B, S, N, 3]."""
+    def resting_latent(self, count: int) -> Tensor:
+        """γ as inference sees it, [count, γ]."""
+        return self.box.new_zeros(count, self.preset.latent)
+
+    def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """σ [B, S, N] and features [B, S, N, C], summed over `planes`, at world points [B, S, N, 3]."""
         b, s, n, _ = world.shape
         points = self.warp(world.reshape(b, s * n, 3), pose)
-        feature = tri.sample_planes(planes, points, self.box)
+        feature = tri.sample_planes(planes[0], points, self.box)
+        for level in planes[1:]:
+            feature = feature + tri.sample_planes(level, points, self.box)
         sigma = self.decoder.density(feature) * tri.inside_box(points, self.box)
         return sigma.reshape(b, s, n), feature.reshape(b, s, n, -1)
 
     def compose(
-        self, planes: Tensor, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, samples: int, pose: Tensor
+        self,
+        planes: Sequence[Tensor],
+        rays: tuple[Tensor, Tensor],
+        near: Tensor,
+        far: Tensor,
+        samples: int,
+        pose: Tensor,
     ) -> Rendered:
         """Volume-render rays (origins [B, 3], directions [B, n·n, 3]) between near and far [B, n·n]."""
         origins, directions = rays
@@ -89,29 +113,60 @@ class Tri2Plane(nn.Module):
         depth = (weights * depths).sum(1).reshape(b, 1, size, size)
         return Rendered(features, alpha, depth / alpha.clamp(min=1e-3) * (alpha > 1e-3))
 
-    def guide(
+    def interval(
         self, level: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, rays: int
     ) -> tuple[Tensor, Tensor]:
-        """Near and far [B, rays²] for the fine samples, from the density of one level; carries no gradient."""
-        size = self.preset.guide_rays * rays // self.preset.rays
+        """Near and far [B, rays²] for the fine samples: where the density of one level is, or, with a preset that has
+        no guide, where the box can be. Carries no gradient."""
+        guided = self.preset.guide_samples > 0
+        size = self.preset.guide_rays * rays // self.preset.rays if guided else rays
         with torch.no_grad():
-            origins, directions = camera_rays(intrinsics, extrinsics, size)
             near, far = (t[:, None].expand(-1, size * size) for t in self.near_far(pose, extrinsics))
+            if not guided:
+                return near, far
+            origins, directions = camera_rays(intrinsics, extrinsics, size)
             depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
             world = origins[:, None, None] + directions[:, None] * depths[..., None]
-            weights = composite_weights(self.density(level, world, pose)[0] * step)
+            weights = composite_weights(self.density([level], world, pose)[0] * step)
             return guided_interval(weights, depths, step, size, rays)
 
     def render(
         self, levels: list[Tensor], upto: int, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, rays: int
     ) -> Rendered:
-        """Render rays × rays with the planes of level `upto` (0, 1, 2), guided by level 0.
+        """Render rays × rays with the levels up to `upto` (0 is the coarsest), guided by level 0.
 
         A window of the picture is rendered by giving intrinsics of that window (see `window`).
         """
-        near, far = self.guide(levels[0], pose, intrinsics, extrinsics, rays)
+        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays)
         cast = camera_rays(intrinsics, extrinsics, rays)
-        return self.compose(levels[upto], cast, near, far, self.preset.samples, pose)
+        return self.compose(self._fetched(levels, upto), cast, near, far, self.preset.samples, pose)
+
+    def whole(
+        self,
+        levels: list[Tensor],
+        pose: Tensor,
+        intrinsics: Tensor,
+        extrinsics: Tensor,
+        active: Collection[int] | None = None,
+    ) -> Rendered:
+        """Render the whole picture with all levels, square by square (paper 3.2: 16 patches of 128² rays).
+
+        `active` numbers the squares, row by row, that carry a gradient; the others are detached. None: all carry one.
+        """
+        preset, count = self.preset, self.preset.patches
+        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, preset.rays)
+        origins, directions = camera_rays(intrinsics, extrinsics, preset.rays)
+        planes = self._fetched(levels, len(levels) - 1)
+        made = []
+        for n, (ray, low, high) in enumerate(zip(*(squares(t, count) for t in (directions, near, far)), strict=True)):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and (active is None or n in active)):
+                made.append(self.compose(planes, (origins, ray), low, high, preset.samples, pose))
+        parts = ([getattr(m, name) for m in made] for name in ("features", "alpha", "depth"))
+        return Rendered(*(joined(part, count) for part in parts))
+
+    def _fetched(self, levels: list[Tensor], upto: int) -> list[Tensor]:
+        """The planes that a point is looked up in to be seen with the levels up to `upto`."""
+        return levels[upto : upto + 1] if self.preset.lateral == "planes" else levels[: upto + 1]
 
     def forward(
         self,
@@ -125,5 +180,5 @@ class Tri2Plane(nn.Module):
     ) -> Tensor:
         """The whole picture, premultiplied RGBA [B, 4, P, P], clipped to 0..1."""
         levels = self.planes(motion_map, expression, detail, latent)
-        rendered = self.render(levels, 2, pose, intrinsics, extrinsics, self.preset.rays)
+        rendered = self.whole(levels, pose, intrinsics, extrinsics)
         return self.super_resolution(rendered.features, rendered.alpha).clamp(0, 1)

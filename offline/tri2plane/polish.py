@@ -16,13 +16,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from offline.clip import Clip
-from offline.tri2plane.checkpoint import Run
+from offline.tri2plane.checkpoint import Polishing, Run, optimiser_tensors, restore_optimiser, save
 from offline.tri2plane.dataset import load_batch
 from offline.tri2plane.losses import sharpness_loss, weighted_l1
-from offline.tri2plane.train import BAR
+from offline.tri2plane.train import BAR, SAVE_SECONDS
 
 FRAMES = 240
 """Training frames, evenly spread, which are kept with their renderings; 3.2 MB each for `lite`."""
+KEPT = 2**30
+"""Bytes that these may take; there are fewer of a larger preset's."""
 BATCH = 12
 PART = 4
 """A step sees a square of one `PART`-th of the rendering's width from each frame."""
@@ -33,57 +35,89 @@ EDGE = 4
 RATE = 2e-3
 SHARPNESS = 0.25
 
+Pair = tuple[Tensor, Tensor]
 
-def polish(run: Run, clip: Clip, minutes: float) -> None:
-    """Train the averaged model's super-resolution for some minutes; the model that goes on training gets it too."""
-    model = run.averaged.eval()
-    preset, network = model.preset, model.super_resolution
-    kept = [_pair(run, clip, i) for i in _spread(clip)]
+
+def polish(run: Run, clip: Clip, minutes: float, optimiser: torch.optim.Optimizer | None = None) -> None:
+    """Train the averaged model's super-resolution for some minutes; the model that goes on training gets it too.
+
+    Saves the run on the way, with the `optimiser` of its training, where one is given; a polishing that was cut short
+    goes on from there. One that had its minutes does nothing.
+    """
+    network = run.averaged.eval().super_resolution
+    if run.polishing and run.polishing.seconds >= 60 * minutes:
+        return
+    kept = [_pair(run, clip, i) for i in _spread(run, clip)]
     network.requires_grad_(True)
-    optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
-    side, factor = max(preset.rays // PART, LEAST), preset.picture // preset.rays
-    random, began, spent = np.random.default_rng(run.config.seed), time.perf_counter(), 0.0
+    adam = torch.optim.Adam(network.parameters(), lr=RATE)
+    random = np.random.default_rng(run.config.seed)
+    begun = 0.0
+    if run.polishing:
+        restore_optimiser(adam, run.polishing.optimiser)
+        random.bit_generator.state, begun = run.polishing.random, run.polishing.seconds
+
+    def keep(seconds: float) -> None:
+        state = dict(random.bit_generator.state)
+        run.polishing = Polishing(seconds, state, optimiser_tensors(adam))
+        run.model.super_resolution.load_state_dict(network.state_dict())
+        if optimiser:
+            save(run, optimiser)
+
+    saved = began = time.perf_counter()
     with tqdm(total=100.0, desc="polish", bar_format=BAR) as bar:
-        while spent < 1:
-            for group in optimiser.param_groups:
-                group["lr"] = RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
-            inputs, targets, counted = [], [], []
-            for k in random.integers(len(kept), size=BATCH):
-                # drawn from beyond the picture and brought back, so that its own edges come up often
-                y, x = random.integers(-side, preset.rays, size=2).clip(0, preset.rays - side)
-                features, picture = kept[k]
-                inputs.append(features[..., y : y + side, x : x + side])
-                rows, columns = (slice(v * factor, (v + side) * factor) for v in (y, x))
-                targets.append(picture[..., rows, columns])
-                counted.append(_known(y, x, side, preset.rays, factor))
-            read, target = torch.cat(inputs).float(), torch.cat(targets).float()
-            with torch.autocast("cpu", torch.bfloat16, enabled=run.config.autocast):
-                made = network(read[:, :-1], read[:, -1:])
-            known = torch.cat(counted)
-            loss = weighted_l1(made, target, known) + SHARPNESS * sharpness_loss(made, target, known)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            spent = (time.perf_counter() - began) / 60 / minutes
-            bar.n = 100 * min(spent, 1.0)
-            bar.set_postfix({"sr": f"{loss.item():.4f}"})
+        while (seconds := begun + time.perf_counter() - began) < 60 * minutes:
+            if time.perf_counter() - saved > SAVE_SECONDS:
+                keep(seconds)
+                saved = time.perf_counter()
+            loss = _polishing_step(run, adam, kept, random, seconds / 60 / minutes)
+            bar.n = 100 * min(seconds / 60 / minutes, 1.0)
+            bar.set_postfix({"sr": f"{loss:.4f}"})
     network.requires_grad_(False)
-    run.model.super_resolution.load_state_dict(network.state_dict())
+    keep(seconds)
 
 
-def _spread(clip: Clip) -> list[int]:
-    places = np.linspace(0, len(clip.train) - 1, min(FRAMES, len(clip.train)))
+def _polishing_step(
+    run: Run, adam: torch.optim.Adam, kept: list[Pair], random: np.random.Generator, spent: float
+) -> float:
+    """One step on a square of each of some kept frames; `spent` is the share of the time that is gone."""
+    preset, network = run.averaged.preset, run.averaged.super_resolution
+    side, factor = min(max(preset.rays // PART, LEAST), preset.rays), preset.picture // preset.rays
+    for group in adam.param_groups:
+        group["lr"] = RATE * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent)))
+    inputs, targets, counted = [], [], []
+    for k in random.integers(len(kept), size=BATCH):
+        # drawn from beyond the picture and brought back, so that its own edges come up often
+        y, x = random.integers(-side, preset.rays, size=2).clip(0, preset.rays - side)
+        features, picture = kept[k]
+        inputs.append(features[..., y : y + side, x : x + side])
+        rows, columns = (slice(v * factor, (v + side) * factor) for v in (y, x))
+        targets.append(picture[..., rows, columns])
+        counted.append(_known(y, x, side, preset.rays, factor))
+    read, target, known = (torch.cat(parts).to(run.device).float() for parts in (inputs, targets, counted))
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.config.autocast):
+        made = network(read[:, :-1], read[:, -1:])
+    loss = weighted_l1(made, target, known) + SHARPNESS * sharpness_loss(made, target, known)
+    adam.zero_grad(set_to_none=True)
+    loss.backward()
+    adam.step()
+    return loss.item()
+
+
+def _spread(run: Run, clip: Clip) -> list[int]:
+    preset = run.averaged.preset
+    pair = 2 * ((preset.features + 1) * preset.rays**2 + 4 * preset.picture**2)  # bytes
+    places = np.linspace(0, len(clip.train) - 1, min(FRAMES, max(KEPT // pair, 1), len(clip.train)))
     return [clip.train[int(i)] for i in places]
 
 
 @torch.no_grad()
-def _pair(run: Run, clip: Clip, frame: int) -> tuple[Tensor, Tensor]:
+def _pair(run: Run, clip: Clip, frame: int) -> Pair:
     """What super-resolution reads of a frame [1, F + 1, R, R], bfloat16, and the picture [1, 4, P, P], float16."""
-    model, batch = run.averaged, load_batch(clip, np.array([frame]))
+    model, batch = run.averaged, load_batch(clip, np.array([frame])).to(run.device)
     maps = run.maps(batch.expression, batch.detail)
-    levels = model.planes(maps, batch.expression, batch.detail, torch.zeros(1, model.preset.latent))
-    made = model.render(levels, 2, batch.pose, batch.intrinsics, batch.extrinsics, model.preset.rays)
-    return torch.cat([made.features, made.alpha], 1).bfloat16(), batch.picture.half()
+    levels = model.planes(maps, batch.expression, batch.detail, model.resting_latent(1))
+    made = model.whole(levels, batch.pose, batch.intrinsics, batch.extrinsics)
+    return torch.cat([made.features, made.alpha], 1).bfloat16().cpu(), batch.picture.half().cpu()
 
 
 def _known(y: int, x: int, side: int, rays: int, factor: int) -> Tensor:

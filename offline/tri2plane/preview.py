@@ -14,10 +14,17 @@ from offline.tri2plane.dataset import Batch, load_batch
 
 @torch.no_grad()
 def predict(run: Run, batch: Batch) -> Tensor:
-    """Premultiplied RGBA [B, 4, P, P] from the averaged weights, with γ = 0 as at inference."""
-    maps = run.maps(batch.expression, batch.detail)
-    latent = maps.new_zeros(len(maps), run.model.preset.latent)
-    return run.averaged(maps, batch.expression, batch.detail, latent, batch.pose, batch.intrinsics, batch.extrinsics)
+    """Premultiplied RGBA [B, 4, P, P] from the averaged weights, with γ as at inference, where the batch is.
+
+    Frame by frame, so that a batch takes no more of the memory than one picture does.
+    """
+    pictures = []
+    for n in range(len(batch.index)):
+        one = batch.one(n).to(run.device)
+        maps, latent = run.maps(one.expression, one.detail), run.averaged.resting_latent(1)
+        picture = run.averaged(maps, one.expression, one.detail, latent, one.pose, one.intrinsics, one.extrinsics)
+        pictures.append(picture.to(batch.picture.device))
+    return torch.cat(pictures)
 
 
 def on_white(picture: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from offline.precision import in_float32
 
-@torch.autocast("cpu", enabled=False)
+
+@in_float32
 def camera_rays(intrinsics: Tensor, extrinsics: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Origins [B, 3] and directions [B, size·size, 3] in world space through the pixel centres, row by row.
 
@@ -34,7 +36,7 @@ def even_depths(near: Tensor, far: Tensor, samples: int, jitter: bool) -> tuple[
     return near[:, None] + (index + offset) * step, step
 
 
-@torch.autocast("cpu", enabled=False)
+@in_float32
 def composite_weights(optical: Tensor) -> Tensor:
     """Weights [B, S, N] of samples with optical thickness σ·δ [B, S, N] (paper eq. 4, Max 1995).
 
@@ -72,3 +74,16 @@ def guided_interval(weights: Tensor, depths: Tensor, step: Tensor, size: int, ra
     up = rays // size
     near, far = (t.repeat_interleave(up, 2).repeat_interleave(up, 3).reshape(b, -1) for t in (near, far))
     return near, far
+
+
+def squares(rays: Tensor, count: int) -> list[Tensor]:
+    """What belongs to R² rays [B, R², ...], row by row, as count² squares [B, (R/count)², ...], row by row."""
+    b, n, *rest = rays.shape
+    side = int(n**0.5) // count
+    cut = rays.reshape(b, count, side, count, side, *rest).transpose(2, 3)
+    return list(cut.reshape(b, count * count, side * side, *rest).unbind(1))
+
+
+def joined(parts: list[Tensor], count: int) -> Tensor:
+    """count² squares [B, C, side, side], row by row → [B, C, R, R]."""
+    return torch.cat([torch.cat(parts[row * count : (row + 1) * count], 3) for row in range(count)], 2)

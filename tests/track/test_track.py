@@ -13,7 +13,6 @@ import pytest
 from offline.clip import Clip, ClipInfo
 from offline.track import cli
 from offline.track.crop import Crop, camera_of, square_around
-from offline.track.matte import Matting
 from offline.track.reading import read_frames
 from offline.track.texture import mean_texture
 from offline.track.video import track_video
@@ -106,12 +105,6 @@ def test_the_crops_camera_sees_what_the_whole_pictures_saw() -> None:
     landmarks = crop.landmarks(pixels / [width, height, width], width, height)
     camera = camera_of(crop, rest, place, focal, width, height)
     np.testing.assert_allclose(camera.project(head), landmarks[:, :2], atol=1e-4)
-
-
-def test_the_matte_of_an_empty_wall_is_empty() -> None:
-    with Matting() as matting:
-        alpha = matting.matte(np.full((128, 128, 3), 200, np.uint8))
-    assert alpha.shape == (128, 128) and alpha.max() < 0.5
 
 
 def test_mean_texture_is_what_the_camera_sees(tmp_path: Path) -> None:

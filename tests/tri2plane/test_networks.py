@@ -6,8 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from offline.tri2plane.networks import Decoder, ModulatedConv, StyleGenerator, StyleMapping, ToTriPlane, upsample
+from offline.tri2plane.decoder import Decoder
+from offline.tri2plane.encoder import StyleMapping
+from offline.tri2plane.generator import StyleGenerator
+from offline.tri2plane.layers import ModulatedConv, upsample
 from offline.tri2plane.presets import PRESETS
+from offline.tri2plane.to_planes import StillTriPlane
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY
 
@@ -61,7 +65,7 @@ def test_a_level_is_the_one_before_enlarged_plus_its_own() -> None:
     assert [tuple(level.shape[-2:]) for level in levels] == [(s, s) for s in TINY.plane_sizes]
     with torch.no_grad():
         level = generator.to_planes[1]
-        assert isinstance(level, ToTriPlane)
+        assert isinstance(level, StillTriPlane)
         level.still.zero_()
         level.gain.zero_()
     without = generator(style)[1]

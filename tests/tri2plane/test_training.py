@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from export.bake import drive_tensors
 from offline.clip import Clip
 from offline.tri2plane import checkpoint
-from offline.tri2plane.checkpoint import TrainConfig, load
+from offline.tri2plane.checkpoint import load
+from offline.tri2plane.config import TrainConfig
+from offline.tri2plane.crops import slide as slide_batch
 from offline.tri2plane.dataset import frames_of_step, load_batch
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.preview import predict
 from offline.tri2plane.train import Budget, train
-from offline.tri2plane.train import slide as slide_batch
 from runtime.contract.axes import portrait_camera
-from runtime.contract.drive import DETAIL
+from runtime.contract.drive import DETAIL, DriveState
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
+from tests.tri2plane.variants import TINY_LIVE
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +46,11 @@ def test_losses_fall_and_a_preview_appears(clip: Clip, tmp_path: Path) -> None:
     assert list((tmp_path / "preview").glob("*.png"))
 
 
-def test_a_resumed_run_ends_with_the_same_weights(clip: Clip, tmp_path: Path) -> None:
-    whole, parts = (
-        tiny_run(tmp_path / "whole", clip, autocast=False),
-        tiny_run(tmp_path / "parts", clip, autocast=False),
-    )
+@pytest.mark.parametrize(
+    ("autocast", "preset"), [(False, TINY), (True, TINY), (True, TINY_LIVE)], ids=["exact", "autocast", "live"]
+)
+def test_a_resumed_run_ends_with_the_same_weights(clip: Clip, tmp_path: Path, autocast: bool, preset: Preset) -> None:
+    whole, parts = (tiny_run(tmp_path / name, clip, preset, autocast=autocast) for name in ("whole", "parts"))
     train(whole, clip, Budget(steps=6))
     parts_budget = Budget(steps=6)
     for _ in range(3):
@@ -119,6 +125,73 @@ def test_polishing_changes_super_resolution_alone_and_for_the_better(clip: Clip,
     assert changed == {"super_resolution"}
     learned = run.averaged.super_resolution.state_dict()
     assert all(torch.equal(v, learned[k]) for k, v in run.model.super_resolution.state_dict().items())
+
+
+def test_a_polishing_that_was_cut_short_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a kill: what the last save holds, and nothing else, is there again."""
+    run = tiny_run(tmp_path / "run", clip)
+    optimiser = train(run, clip, Budget(steps=2))
+    polish(run, clip, 0.02, optimiser)
+    again, tensors = load(tmp_path / "run")
+    assert run.polishing is not None and again.polishing is not None
+    assert again.polishing.seconds == run.polishing.seconds >= 1.2
+    assert again.polishing.random == run.polishing.random
+    for name, value in run.polishing.optimiser.items():
+        assert torch.equal(again.polishing.optimiser[name], value), name
+    polish(again, clip, 0.02, optimiser)  # it had its minutes
+    for name, value in run.averaged.state_dict().items():
+        assert torch.equal(again.averaged.state_dict()[name], value), name
+    steps = float(run.polishing.optimiser["optimiser.0.step"])
+    polish(again, clip, 0.03, optimiser)
+    assert again.polishing.optimiser["optimiser.0.step"] > steps
+    train(again, clip, Budget(steps=3), tensors)
+    assert again.polishing is None, "another training, another polishing"
+
+
+def test_a_long_polishing_saves_on_the_way(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run(tmp_path / "run", clip)
+    optimiser = train(run, clip, Budget(steps=1))
+    saves: list[float] = []
+    monkeypatch.setattr("offline.tri2plane.polish.SAVE_SECONDS", 0.2)
+    monkeypatch.setattr("offline.tri2plane.polish.save", lambda run, _: saves.append(run.polishing.seconds))
+    polish(run, clip, 0.02, optimiser)
+    assert len(saves) >= 3 and all(0.2 <= b - a < 1 for a, b in pairwise(saves[:-1]))
+
+
+def test_the_log_holds_time_and_memory(clip: Clip, tmp_path: Path) -> None:
+    train(tiny_run(tmp_path, clip), clip, Budget(steps=2))
+    for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()):
+        assert row["step_s"] > 0 and row["wait_s"] >= 0 and 50 < row["memory_mb"] < 50_000
+        assert row["seconds"] > 0
+
+
+def test_a_run_begun_before_there_were_new_options_goes_on(clip: Clip, tmp_path: Path) -> None:
+    """Its config lacks them; their defaults are what it was."""
+    run = tiny_run(tmp_path, clip)
+    train(run, clip, Budget(steps=1))
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, framework="pt") as file:
+        meta = json.loads(file.metadata()["mien"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    for name in ("encoder", "encoder_norm", "embedding", "mapping", "residual_trunk", "levels", "mixing", "lateral",
+                 "density_hidden", "patches", "super_resolution"):  # fmt: skip
+        del meta["preset"][name]
+    for name in ("losses", "perceptual", "lpips", "active", "exact_slide"):
+        del meta["train"][name]
+    save_file(tensors, path, metadata={"mien": json.dumps(meta)})
+    old = load(tmp_path)[0]
+    assert old.config == run.config and old.model.preset == run.model.preset
+
+
+def test_what_inference_sees_does_not_depend_on_the_training_frames_latents(clip: Clip, tmp_path: Path) -> None:
+    run, batch = tiny_run(tmp_path, clip), load_batch(clip, np.array([8, 9]))
+    train(run, clip, Budget(steps=3))
+    assert run.latents.any()
+    before = predict(run, batch)
+    run.latents.data.normal_()
+    assert torch.equal(predict(run, batch), before)
+    drive = drive_tensors([DriveState()], run.model.preset.latent)
+    assert torch.equal(drive["latent"], run.averaged.resting_latent(1))
 
 
 def test_detail_beyond_what_training_saw_does_not_count(clip: Clip, tmp_path: Path) -> None:

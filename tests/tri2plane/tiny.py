@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from offline.clip import Clip, ClipInfo, drive_arrays
-from offline.tri2plane.checkpoint import Run, TrainConfig, build
+from offline.tri2plane.checkpoint import Run, build
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState, coefficients
@@ -36,11 +37,12 @@ def tiny_clip(folder: Path, frames: int = 10) -> Clip:
     return clip
 
 
-def tiny_run(folder: Path, clip: Clip, **config: object) -> Run:
+def tiny_run(folder: Path, clip: Clip, preset: Preset = TINY, **config: object) -> Run:
     model = HeadModel.load()
-    settings = TrainConfig(batch=2, whole_every=1, warm_up=20, **config)  # type: ignore[arg-type]
+    settings = TrainConfig(**{"batch": 2, "whole_every": 1, "warm_up": 20} | config)  # type: ignore[arg-type]
     texture, identity = np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(model.identity), np.float32)
     name = str(clip.folder.resolve())
     return build(
-        folder, name, "disc", "synthetic", settings, TINY, BOX, DETAIL_RANGE, len(clip.train), texture, identity, model
-    )
+        folder, name, "disc", "synthetic", settings, preset, BOX, DETAIL_RANGE, len(clip.train), texture, identity,
+        model,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""The terms of the loss of one step (eq. 13): what is rendered, and what it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from offline.precision import in_float32
+from offline.tri2plane.checkpoint import Run
+from offline.tri2plane.crops import area, cut, slide, window_corner, without_edge
+from offline.tri2plane.dataset import Batch
+from offline.tri2plane.losses import feature_weight, opacity_loss, sharpness_loss, weighted_l1
+from offline.tri2plane.model import Rendered
+from offline.tri2plane.preview import on_white
+from offline.tri2plane.window import window_intrinsics
+
+Terms = dict[str, Tensor]
+LEAST = 1.0
+"""Weight of the final picture's L1 where nothing else holds its colours: the sharpness loss sees edges alone."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch after the sliding window, with its planes."""
+
+    batch: Batch
+    pose: Tensor
+    """[B, 3, 4]."""
+    picture: Tensor
+    """[B, 4, P, P]."""
+    weight: Tensor
+    """[B, 1, P, P], 0 where the picture is not known."""
+    levels: list[Tensor]
+    terms: Terms
+    """What is already known of the loss."""
+
+
+def loss_terms(run: Run, batch: Batch) -> Terms:
+    """The weighted terms by name: each level's rendering, super-resolution, perceptual loss, opacity, latent."""
+    scene = _scene(run, batch)
+    return _patch_terms(run, scene) if run.model.preset.patches > 1 else _window_terms(run, scene)
+
+
+def _scene(run: Run, batch: Batch) -> Scene:
+    config, model = run.config, run.model
+    preset, strength = model.preset, config.weights().features
+    pose, known, picture = (in_float32(slide) if config.exact_slide else slide)(batch, config.slide, config.slide_share)
+    with torch.no_grad():
+        maps = run.maps(batch.expression, batch.detail)
+        maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)
+        weight = feature_weight(pose, batch.intrinsics, batch.extrinsics, preset.picture // 4, strength)
+        weight = F.interpolate(weight, scale_factor=4.0, mode="bilinear", align_corners=False) * known
+    shown = (torch.rand(len(pose), 1) < config.latent_share).to(pose.device)
+    latent = run.latents[batch.index] * shown
+    levels = model.planes(maps, batch.expression, batch.detail, latent)
+    return Scene(batch, pose, picture, weight, levels, {"latent": config.latent_weight * latent.square().mean()})
+
+
+def _window_terms(run: Run, scene: Scene) -> Terms:
+    """For a preset whose last level is rendered by windows: now and then the whole picture, mostly a part of it."""
+    config, preset, terms = run.config, run.model.preset, scene.terms
+    whole = run.step % config.whole_every == 0
+    last = (1.0, preset.rays) if whole else (config.window, int(preset.rays * config.window))
+    coarser = ((1.0, preset.rays // 2), (config.window, preset.rays // 2))
+    opacity = terms["latent"].new_zeros(())
+    weights = config.weights()
+    for level, (share, rays) in enumerate((*coarser[: preset.levels - 1], last)):
+        rendered, crop, part, term, covered = _window_term(run, scene, level, share, rays)
+        terms[f"rgb{level + 1}"] = (
+            weights.of_level(level, preset.levels) + weights.composite * (level == preset.levels - 1)
+        ) * term
+        if weights.mask_all_levels or level == preset.levels - 1:
+            opacity = opacity + covered
+    terms["mask"] = weights.mask * opacity
+    margin = 0 if whole else 4 * preset.picture // preset.rays  # nearer to its edge convolutions lack what lies beyond
+    return terms | _picture_terms(run, rendered, crop, without_edge(part, margin) if margin else part, margin)
+
+
+def _patch_terms(run: Run, scene: Scene) -> Terms:
+    """For a preset whose last level is rendered in patches, of which some carry a gradient (paper 3.2)."""
+    config, model, terms, batch = run.config, run.model, scene.terms, scene.batch
+    preset, weights = model.preset, config.weights()
+    side = preset.rays // preset.patches
+    opacity = terms["latent"].new_zeros(())
+    for level in range(preset.levels - 1):
+        *_, term, covered = _window_term(run, scene, level, 0.5**level, side)
+        terms[f"rgb{level + 1}"] = weights.of_level(level, preset.levels) * term
+        opacity = opacity + covered * weights.mask_all_levels
+    active = torch.randperm(preset.patches**2)[: config.active]
+    made = model.whole(scene.levels, scene.pose, batch.intrinsics, batch.extrinsics, active.tolist())
+    small, light = area(scene.picture, preset.rays), area(scene.weight, preset.rays)
+    chosen = torch.zeros(preset.patches**2).index_fill(0, active, 1.0).reshape(1, 1, preset.patches, -1)
+    of_active = light * F.interpolate(chosen.to(light.device), scale_factor=side)
+    rgb = made.features[:, :3]
+    terms[f"rgb{preset.levels}"] = weights.levels[-1] * weighted_l1(rgb, small[:, :3], of_active)
+    if weights.composite:
+        terms["composite"] = weights.composite * weighted_l1(rgb, small[:, :3], light)
+    terms["mask"] = weights.mask * (opacity + opacity_loss(made.alpha * (light > 0), small[:, 3:] * (light > 0)))
+    return terms | _picture_terms(run, made, scene.picture, scene.weight, 0)
+
+
+def _window_term(
+    run: Run, scene: Scene, level: int, share: float, rays: int
+) -> tuple[Rendered, Tensor, Tensor, Tensor, Tensor]:
+    """A window's rendering by one level, its picture and weight, and their L1 and opacity loss, not yet weighted."""
+    batch, model = scene.batch, run.model
+    corner = window_corner(batch, scene.pose, share, run.config.face_windows)
+    intrinsics = window_intrinsics(batch.intrinsics, corner[:, 0], corner[:, 1], share)
+    rendered = model.render(scene.levels, level, scene.pose, intrinsics, batch.extrinsics, rays)
+    crop, part = (cut(t, corner, share) for t in (scene.picture, scene.weight))
+    small, light = area(crop, rays), area(part, rays)
+    term = weighted_l1(rendered.features[:, :3], small[:, :3], light)
+    covered = opacity_loss(rendered.alpha * (light > 0), small[:, 3:] * (light > 0))
+    return rendered, crop, part, term, covered
+
+
+def _picture_terms(run: Run, rendered: Rendered, target: Tensor, weight: Tensor, margin: int) -> Terms:
+    """What the final picture is asked: L1, and the same look or, without a judge of it, the same edges."""
+    weights = run.config.weights()
+    fine = run.model.super_resolution(rendered.features, rendered.alpha)
+    lead = weights.super_resolution
+    if run.judge is None:
+        return {
+            "sr": max(lead, LEAST) * weighted_l1(fine, target, weight),
+            "sharp": weights.sharpness * sharpness_loss(fine, target, weight),
+        }
+    terms = {"sr": lead * weighted_l1(fine, target, weight)} if lead else {}
+    seen = slice(margin, target.shape[-1] - margin)
+    shown = torch.where(weight > 0, on_white(fine.float()), on_white(target))[..., seen, seen]
+    return terms | {"lpips": weights.lpips * run.judge(shown, on_white(target)[..., seen, seen]).mean()}
