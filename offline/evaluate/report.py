@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from offline.clip import Clip
 from offline.evaluate.pictures import truth_and_prediction
 from offline.evaluate.views import View
 from offline.tri2plane.checkpoint import Run
-from runtime.machine import machine, versions
+from runtime.machine import about, machine, versions
 
 FORMAT = "mien-report"
 VERSION = 1
@@ -36,9 +37,19 @@ def provenance(run: Run, clip: Clip) -> dict[str, Any]:
         "preset": run.model.preset.as_dict(),
         "steps": run.step,
         "minutes": run.seconds / 60,
-        "machine": machine(),
+        "machine": machine() | {"device": device_name(run.device)},
         "versions": versions() | {name: version(name) for name in PACKAGES},
     }
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def about_machine(values: dict[str, Any]) -> str:
+    """A report's `machine` in one line."""
+    return about(values) if values["device"] == "cpu" else f"{values['device']}; {about(values)}"
 
 
 def still_flicker(run: Run, clip: Clip, index: int) -> float:
