@@ -9,19 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 
 from offline.clip import Clip
 from offline.evaluate.held_out import chosen, columns, faces_found, look, means
 from offline.evaluate.judges import Judges
 from offline.evaluate.pictures import Picture, truth_and_prediction
-from offline.evaluate.report import as_json
-from offline.track.texture import mean_texture
-from offline.tri2plane.checkpoint import Run, TrainConfig, build, load
-from offline.tri2plane.cli import TEXTURE
+from offline.evaluate.report import as_json, device_name
+from offline.tri2plane.checkpoint import CPU, Run, load
+from offline.tri2plane.cli import new_run
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import PRESETS, Preset
-from offline.tri2plane.train import Budget, subject_box, train
-from runtime.contract.head_model import HeadModel
+from offline.tri2plane.train import Budget, train
 from runtime.errors import BadInput
 from runtime.machine import machine
 
@@ -67,7 +66,7 @@ class Ablation:
 
 def ablate(
     clip: Clip, folder: Path, budget: Budget, count: int | None = None, lpips: Path | None = None,
-    preset: Preset = REDUCED, variants: Sequence[Variant] = VARIANTS,
+    preset: Preset = REDUCED, variants: Sequence[Variant] = VARIANTS, device: torch.device = CPU,
 ) -> Ablation:  # fmt: skip
     """Train every variant into ``folder/KEY`` from the same seed on the same frames, measure it, write ablation.json.
 
@@ -77,9 +76,10 @@ def ablate(
     size = preset.for_picture(clip.info.size)
     steps, rows, runs = None, {}, {}
     indices = chosen(clip, count)
-    with Judges(lpips) as judges:
+    with Judges(lpips, device) as judges:
         for variant in sorted(variants, key=lambda v: v.key != SHOWN):
-            run = _trained(clip, folder / variant.key, size, variant, budget if steps is None else Budget(None, steps))
+            spent = budget if steps is None else Budget(None, steps)
+            run = _trained(clip, folder / variant.key, size, variant, spent, device)
             steps = run.step if steps is None else steps
             rows[variant.key] = _row(run, clip, variant, indices, judges)
             runs[variant.key] = run
@@ -90,7 +90,7 @@ def ablate(
         "frames": len(indices),
         "steps": steps,
         "preset": size.as_dict(),
-        "machine": machine(),
+        "machine": machine() | {"device": device_name(device)},
         "absent": absent,
         "rows": [rows[v.key] for v in variants],
     }
@@ -100,36 +100,22 @@ def ablate(
     return Ablation(figures, pictures[0][0], [made for _, made in pictures])
 
 
-def _trained(clip: Clip, folder: Path, preset: Preset, variant: Variant, budget: Budget) -> Run:
-    """The variant's run, trained until the budget is spent."""
+def _trained(clip: Clip, folder: Path, preset: Preset, variant: Variant, budget: Budget, device: torch.device) -> Run:
+    """The variant's run, trained until the budget is spent; all draw from the same seed."""
+    wanted = replace(preset, levels=variant.levels)
+    config = TrainConfig() if variant.window else TrainConfig(slide_share=0.0)
     if (folder / "checkpoint.safetensors").exists():
-        run, optimiser = load(folder)
-        _same(run, clip, _preset(preset, variant))
+        run, optimiser = load(folder, device)
+        _same(run, clip, wanted, config)
     else:
-        run, optimiser = _fresh(clip, folder, preset, variant), {}
+        run, optimiser = new_run(folder, clip, wanted, config, device), {}
     if budget.progress(run) < 1:
         train(run, clip, budget, optimiser)
     return run
 
 
-def _fresh(clip: Clip, folder: Path, preset: Preset, variant: Variant) -> Run:
-    """The variant at step 0; all draw from the same seed."""
-    model = HeadModel.load()
-    identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
-    config = TrainConfig() if variant.window else TrainConfig(slide_share=0.0)
-    seen, texture = clip.detail[clip.train], mean_texture(clip, model, TEXTURE)
-    return build(
-        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, _preset(preset, variant),
-        subject_box(clip), np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model,
-    )  # fmt: skip
-
-
-def _preset(preset: Preset, variant: Variant) -> Preset:
-    return Preset.from_dict(preset.as_dict() | {"levels": variant.levels})
-
-
-def _same(run: Run, clip: Clip, preset: Preset) -> None:
-    if run.clip != str(clip.folder.resolve()) or run.model.preset != preset:
+def _same(run: Run, clip: Clip, preset: Preset, config: TrainConfig) -> None:
+    if (run.clip, run.model.preset, run.config) != (str(clip.folder.resolve()), preset, config):
         raise BadInput(f"'{run.folder}' holds another training than this row's; choose another folder or delete it")
 
 

@@ -10,7 +10,7 @@ from offline.evaluate.ablation import FIGURES, Ablation
 from offline.evaluate.definitions import METRICS, Metric
 from offline.evaluate.html import document, image, number, section, table
 from offline.evaluate.pictures import Picture
-from runtime.machine import about
+from offline.evaluate.report import about_machine
 
 
 def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
@@ -30,7 +30,8 @@ def _about(figures: dict[str, Any]) -> str:
         f"Every row was trained for {figures['steps']} steps from the same seed on {clip['folder']} ({clip['frames']} "
         f"frames, {clip['size']}²) and measured on {figures['frames']} held-out frames.",
         f"Preset {sizes['name']}: planes of {sizes['plane_channels']} channels, rendered at {sizes['rays']}². The "
-        f"three levels bear the names that they have in the paper, and are smaller. {about(figures['machine'])}.",
+        "three levels bear the names that they have in the paper, and are smaller. "
+        f"{about_machine(figures['machine'])}.",
     )
     return f'<p class="about">{"<br>".join(escape(line) for line in lines)}</p>'
 

@@ -15,6 +15,7 @@ from offline.evaluate.html import number
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
 from offline.tri2plane.checkpoint import load, sampled
+from offline.tri2plane.devices import DEVICES, choose_device
 from offline.tri2plane.train import Budget
 from runtime.errors import BadInput
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, help="samples along a ray (default: as trained); fewer are faster")
     parser.add_argument("--guide-samples", type=int, help="the same for the guide")
     parser.add_argument("--frames", type=int, help="how many held-out frames, in evenly spaced pairs (default: all)")
+    parser.add_argument("--device", default="auto", help=f"where the networks run: {', '.join(DEVICES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
     parser.add_argument(
         "--ablate", type=Path, metavar="CLIP",
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.minutes is not None or args.steps is not None:
         raise BadInput("--minutes and --steps belong to --ablate; a run is measured as it is")
-    state = sampled(load(args.run)[0], args.samples, args.guide_samples)
+    state = sampled(load(args.run, choose_device(args.device))[0], args.samples, args.guide_samples)
     clip = Clip.open(args.clip or Path(state.clip))
     driving = None if args.cross is None else Clip.open(args.cross)
     done = evaluate(state, clip, args.out or args.run / "eval", args.frames, args.lpips, driving)
@@ -73,7 +75,8 @@ def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
         raise BadInput("--minutes and --steps must be positive")
     budget = Budget(args.minutes or (None if args.steps else ABLATION_MINUTES), args.steps)
-    done = ablate(Clip.open(args.ablate), args.out, budget, args.frames, args.lpips)
+    device = choose_device(args.device)
+    done = ablate(Clip.open(args.ablate), args.out, budget, args.frames, args.lpips, device=device)
     page = write_ablation_page(done, args.out)
     if not args.json:
         digits = {metric.key: metric.digits for metric in METRICS}

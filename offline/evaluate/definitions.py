@@ -72,7 +72,7 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 LOSSES: dict[str, str] = {
-    "rgb1": "colour, level 1", "rgb2": "colour, level 2", "rgb3": "colour, level 3", "mask": "opacity",
-    "sr": "final picture", "sharp": "sharpness", "lpips": "LPIPS", "perceptual": "perceptual",
+    "rgb1": "colour, level 1", "rgb2": "colour, level 2", "rgb3": "colour, level 3",
+    "composite": "colour, composite", "mask": "opacity", "sr": "final picture", "sharp": "sharpness", "lpips": "LPIPS",
 }  # fmt: skip
 """The terms of the training's log that are drawn, and what they are called."""

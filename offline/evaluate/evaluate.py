@@ -49,7 +49,7 @@ def evaluate(
     fits(run, clip)
     indices = chosen(clip, count)
     folder.mkdir(parents=True, exist_ok=True)
-    with Judges(lpips) as judges:
+    with Judges(lpips, run.device) as judges:
         scores, faces = _held_out(run, clip, indices, judges, folder / VIDEO)
         views = novel_views(run, clip, judges)
         crossed = None if driving is None else cross(run, clip, driving, len(indices), judges)

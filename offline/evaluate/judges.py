@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from offline.evaluate.identity import FaceIdentity
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.perceptual import Lpips
+from offline.tri2plane.checkpoint import CPU
 from runtime.errors import Unavailable
 from runtime.tracking.mesh import FaceMesh
 
@@ -21,10 +22,10 @@ Landmarks = NDArray[np.float32]
 class Judges:
     """Opened once for an evaluation. `absent` maps the metrics that cannot be had to the reason."""
 
-    def __init__(self, lpips: Path | None = None) -> None:
-        """`lpips` is the folder of LPIPS' weights. Raises BadInput where it does not hold them."""
+    def __init__(self, lpips: Path | None = None, device: torch.device = CPU) -> None:
+        """`lpips` is the folder of LPIPS' weights; it runs on `device`. Raises BadInput where they are not there."""
         self.absent: dict[str, str] = {}
-        self._lpips = Lpips.load(lpips) if lpips is not None else None
+        self._lpips = Lpips.load(lpips).to(device) if lpips is not None else None
         if self._lpips is None:
             self.absent["lpips"] = "no weights given; --lpips FOLDER, see offline/perceptual.py for how to make one"
         try:
@@ -51,7 +52,8 @@ class Judges:
         """LPIPS of VGG16 v0.1; None without its weights."""
         if self._lpips is None:
             return None
-        a, b = (torch.from_numpy(p).permute(2, 0, 1)[None] for p in (prediction, truth))
+        place = self._lpips.shift.device
+        a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].to(place) for p in (prediction, truth))
         return float(self._lpips(a, b)[0])
 
     def describe(self, picture: Picture, landmarks: Landmarks | None) -> NDArray[np.float64] | None:

@@ -18,8 +18,8 @@ from offline.evaluate.evaluate import VIDEO, Evaluation
 from offline.evaluate.html import document, image, number, section, table
 from offline.evaluate.metrics import flip
 from offline.evaluate.pictures import Picture, eight_bit
+from offline.evaluate.report import about_machine
 from offline.evaluate.views import View
-from runtime.machine import about
 
 EMBEDDED = 8 * 1024 * 1024
 """Bytes up to which the video is inside the page."""
@@ -71,7 +71,7 @@ def _about(figures: dict[str, Any]) -> str:
         f"{figures['frames']} held-out frames of {clip['folder']} ({clip['frames']} frames, {clip['size']}², "
         f"{clip['fps']:g} a second), never seen in training.",
         f"Preset {preset['name']}, {figures['steps']} steps in {figures['minutes']:.1f} minutes. "
-        f"{about(figures['machine'])}.",
+        f"{about_machine(figures['machine'])}.",
         f"Consent on record: {figures['consent'] or 'none'}",
     )
     return f'<p class="about">{"<br>".join(escape(line) for line in lines)}</p>'

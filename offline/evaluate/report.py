@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from offline.clip import Clip
 from offline.evaluate.pictures import truth_and_prediction
 from offline.evaluate.views import View
 from offline.tri2plane.checkpoint import Run
-from runtime.machine import machine, versions
+from runtime.machine import about, machine, versions
 
 FORMAT = "mien-report"
 VERSION = 1
@@ -35,9 +37,19 @@ def provenance(run: Run, clip: Clip) -> dict[str, Any]:
         "preset": run.model.preset.as_dict(),
         "steps": run.step,
         "minutes": run.seconds / 60,
-        "machine": machine(),
+        "machine": machine() | {"device": device_name(run.device)},
         "versions": versions() | {name: version(name) for name in PACKAGES},
     }
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def about_machine(values: dict[str, Any]) -> str:
+    """A report's `machine` in one line."""
+    return about(values) if values["device"] == "cpu" else f"{values['device']}; {about(values)}"
 
 
 def still_flicker(run: Run, clip: Clip, index: int) -> float:
@@ -58,20 +70,18 @@ def view_figures(views: Sequence[View]) -> list[dict[str, Any]]:
 
 
 def training_log(folder: Path, points: int = 400) -> dict[str, list[float]]:
-    """The losses in a run's log.jsonl, [points] means of as many stretches, with `step` and `minutes`; empty without.
+    """The numbers in a run's log.jsonl as means over at most `points` stretches of it; empty without a log.
 
-    A line that a killed run left half written is passed over, and so is a loss that is not in every line.
+    `minutes` of training, `step`, and the losses, NaN over a stretch that lacks one. A line that a killed run left half
+    written is passed over.
     """
     path = folder / "log.jsonl"
     rows = [row for line in path.read_text().splitlines() if (row := _row(line))] if path.is_file() else []
-    if not rows:
-        return {}
-    names = [name for name in rows[0] if all(name in row for row in rows)]
-    parts = np.array_split(np.array([[row[name] for name in names] for row in rows]), min(points, len(rows)))
-    means = np.array([part.mean(0) for part in parts])
-    table = {name: means[:, i].tolist() for i, name in enumerate(names)}
-    table["minutes"] = [seconds / 60 for seconds in table.pop("seconds", [])]
-    return table
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = np.array([[row.get(name, np.nan) for name in names] for row in rows])
+    stretches = np.array_split(table, min(points, len(rows))) if rows else []
+    found = {name: [_mean(part[:, i]) for part in stretches] for i, name in enumerate(names)}
+    return found | {"minutes": [seconds / 60 for seconds in found.pop("seconds", [])]} if rows else {}
 
 
 def as_json(report: dict[str, Any]) -> str:
@@ -85,6 +95,11 @@ def _row(line: str) -> dict[str, float]:
     except json.JSONDecodeError:
         return {}
     return {k: float(v) for k, v in row.items() if isinstance(v, int | float)} if isinstance(row, dict) else {}
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _plain(value: Any) -> Any:

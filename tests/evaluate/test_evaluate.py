@@ -19,6 +19,7 @@ from offline.evaluate.held_out import chosen
 from offline.evaluate.html import number
 from offline.evaluate.page import write_page
 from offline.evaluate.reenact import SHOWN
+from offline.evaluate.report import training_log
 from offline.evaluate.views import VIEWS
 from offline.tri2plane.checkpoint import Run
 from runtime.errors import BadInput
@@ -51,6 +52,17 @@ def test_the_report_has_every_figure_and_says_why_one_is_absent(report: dict[str
     assert report["f_lmd_px"] is None and report["faces_lost"] == report["faces"]  # untrained
     assert report["machine"]["cores"] and report["versions"]["torch"] and report["preset"]["name"] == "tiny"
     assert report["training"] == {"step": [1.0], "sr": [0.5], "minutes": [0.1]}
+
+
+def test_the_training_log_is_thinned_and_a_loss_may_come_late(tmp_path: Path) -> None:
+    rows = [
+        {"step": i + 1, "seconds": 6.0 * (i + 1), "sr": float(i)} | ({"lpips": 2.0} if i > 4 else {}) for i in range(8)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = training_log(tmp_path, points=4)
+    assert table["sr"] == [0.5, 2.5, 4.5, 6.5] and table["minutes"] == pytest.approx([0.15, 0.35, 0.55, 0.75])
+    assert np.isnan(table["lpips"][:2]).all() and table["lpips"][2:] == [2.0, 2.0]
+    assert training_log(tmp_path / "nowhere") == {}
 
 
 def test_a_still_drive_state_does_not_flicker_at_all(report: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from runtime.tracking.slide import Slide
 
 MODEL = HeadModel.load()
 IDENTITY = np.zeros(len(MODEL.identity))
-TURNED = Camera(np.array([2.2, 2.2, 0.53, 0.46], np.float32), portrait_camera(0.2, -0.1).extrinsics)
+TURNED = Camera(np.array([2.2, 2.2, 0.62, 0.38], np.float32), portrait_camera(0.2, -0.1).extrinsics)
 """A camera like that of a tracked clip: it looks from the side, and its axis is off the middle of the picture."""
 
 
