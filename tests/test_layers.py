@@ -14,7 +14,15 @@ OURS = ("offline", "export", "runtime", "clients")
 HEAVY = {"torch", "diffusers", "openvino", "onnxruntime", "onnx", "tensorrt"}
 
 ALLOWED = {
-    "offline": ("offline", "runtime.contract", "runtime.tracking", "runtime.errors", "runtime.naming"),
+    "offline": (
+        "offline",
+        "runtime.contract",
+        "runtime.tracking",
+        "runtime.errors",
+        "runtime.naming",
+        "runtime.machine",
+        "runtime.video_file",
+    ),
     "export": ("export", "offline", "runtime.contract", "runtime.engines", "runtime.errors"),
     "runtime/contract": ("runtime.contract", "runtime.errors"),
     "runtime": ("runtime",),

@@ -1,35 +1,84 @@
-"""`mien eval`: a trained run on the held-out frames of its clip."""
+"""`mien eval`: a trained run on the held-out frames of its clip, or an ablation trained and measured."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
 from offline.clip import Clip
-from offline.evaluate.held_out import as_json, evaluate
+from offline.evaluate.ablation import FIGURES, ablate
+from offline.evaluate.ablation_page import write_ablation_page
+from offline.evaluate.definitions import METRICS
+from offline.evaluate.evaluate import evaluate
+from offline.evaluate.html import number
+from offline.evaluate.page import write_page
+from offline.evaluate.report import as_json
 from offline.tri2plane.checkpoint import load, sampled
+from offline.tri2plane.train import Budget
+from runtime.errors import BadInput
+
+ABLATION_MINUTES = 20.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run")
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="folder of a trained run")
+    parser.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where the report goes (default: RUN/eval)")
     parser.add_argument("--clip", type=Path, help="another clip than the one it was trained on")
+    parser.add_argument("--cross", type=Path, metavar="CLIP", help="also drive the avatar by this clip")
+    parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights of LPIPS (see offline/perceptual.py)")
     parser.add_argument("--samples", type=int, help="samples along a ray (default: as trained); fewer are faster")
     parser.add_argument("--guide-samples", type=int, help="the same for the guide")
-    parser.add_argument("--frames", type=int, help="how many held-out frames, evenly spaced (default: all)")
+    parser.add_argument("--frames", type=int, help="how many held-out frames, in evenly spaced pairs (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
+    parser.add_argument(
+        "--ablate", type=Path, metavar="CLIP",
+        help="instead: train one, two and three levels, and three without the sliding window, on this clip into -o",
+    )  # fmt: skip
+    parser.add_argument("--minutes", type=float, help=f"with --ablate: a row's training ({ABLATION_MINUTES:.0f})")
+    parser.add_argument("--steps", type=int, help="with --ablate: a row's training steps, instead of minutes")
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.frames is not None and args.frames < 1:
+        raise BadInput(f"--frames is {args.frames}; it must be at least 1")
+    if (args.run is None) == (args.ablate is None):
+        raise BadInput("give either the folder of a run to measure, or --ablate CLIP")
+    figures = _evaluate(args) if args.ablate is None else _ablate(args)
+    if args.json:
+        print(as_json(figures))
+
+
+def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    if args.minutes is not None or args.steps is not None:
+        raise BadInput("--minutes and --steps belong to --ablate; a run is measured as it is")
     state = sampled(load(args.run)[0], args.samples, args.guide_samples)
     clip = Clip.open(args.clip or Path(state.clip))
-    result = evaluate(state, clip, args.frames, args.run / "worst.png")
-    if args.json:
-        print(as_json(result))
-        return
-    landmarks = "no face found" if result.landmark_px is None else f"{result.landmark_px:.2f} px"
-    print(f"held-out frames  {result.frames}")
-    print(f"PSNR             {result.psnr:.2f} dB (5th percentile {result.psnr_5th:.2f})")
-    print(f"SSIM             {result.ssim:.4f}")
-    print(f"landmark error   {landmarks} at 512² ({result.faces_lost} of {result.faces} faces lost)")
-    print(f"worst frames     {args.run / 'worst.png'}", file=sys.stderr)
+    driving = None if args.cross is None else Clip.open(args.cross)
+    done = evaluate(state, clip, args.out or args.run / "eval", args.frames, args.lpips, driving)
+    page = write_page(done)
+    if not args.json:
+        for metric in METRICS:
+            print(f"{metric.label:26}{number(done.figures[metric.key], metric.digits):>9} {metric.unit}")
+        print(f"faces lost                {done.figures['faces_lost']:>9} of {done.figures['faces']}")
+        print(f"the whole report: {page}")
+    return done.figures
+
+
+def _ablate(args: argparse.Namespace) -> dict[str, Any]:
+    if args.out is None:
+        raise BadInput("--ablate trains four runs; say where with -o FOLDER")
+    if any(v is not None for v in (args.clip, args.cross, args.samples, args.guide_samples)):
+        raise BadInput("--clip, --cross, --samples and --guide-samples are for measuring a run, not for --ablate")
+    if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
+        raise BadInput("--minutes and --steps must be positive")
+    budget = Budget(args.minutes or (None if args.steps else ABLATION_MINUTES), args.steps)
+    done = ablate(Clip.open(args.ablate), args.out, budget, args.frames, args.lpips)
+    page = write_ablation_page(done, args.out)
+    if not args.json:
+        digits = {metric.key: metric.digits for metric in METRICS}
+        print(f"{'':40}" + "".join(f"{name:>18}" for name in FIGURES))
+        for row in done.figures["rows"]:
+            print(f"{row['label']:40}" + "".join(f"{number(row[name], digits[name]):>18}" for name in FIGURES))
+        print(f"the whole report: {page}")
+    return done.figures

@@ -2,82 +2,104 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from offline.clip import Clip
-from offline.evaluate.metrics import landmark_error, psnr, ssim
+from offline.evaluate.judges import Judges, Landmarks, distance
+from offline.evaluate.landmarks68 import f_lmd
+from offline.evaluate.metrics import flicker, flip, landmark_error, psnr, sharpness, ssim
+from offline.evaluate.pictures import Picture, truth_and_prediction
 from offline.tri2plane.checkpoint import Run
-from offline.tri2plane.dataset import load_batch
-from offline.tri2plane.preview import on_white, predict
-from runtime.tracking.mesh import FaceMesh
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Means over the held-out frames."""
+class Scores:
+    """The metrics of one frame; None where one cannot be had. Definitions are in `offline.evaluate.metrics`."""
 
-    frames: int
     psnr: float
-    """dB, over white."""
-    psnr_5th: float
-    """The 5th percentile over the frames, dB."""
     ssim: float
+    flip: float
+    lpips: float | None
+    sharpness_difference: float
+    sharpness_balance: float
+    f_lmd_px: float | None
+    f_lmd_percent: float | None
     landmark_px: float | None
-    """Mean distance of MediaPipe's 478 landmarks on the rendering and on the frame, pixels at 512²; None where no pair
-    of faces was found."""
-    faces: int
-    """Frames in which a face was found, of those that count for `landmark_px`."""
-    faces_lost: int
-    """Of these, frames in which none was found on the rendering."""
+    """On all 478 landmarks, at 512²."""
+    identity_distance: float | None
+    flicker: float | None
+    """From the frame before; None where that was not looked at."""
 
 
-def evaluate(run: Run, clip: Clip, count: int | None = None, worst: Path | None = None) -> HeldOut:
-    """Metrics on `count` evenly spaced held-out frames (all by default); writes the worst frames beside their truth."""
-    indices = np.array(clip.test)
-    if count is not None and count < len(indices):
-        indices = indices[np.linspace(0, len(indices) - 1, count).astype(int)]
-    scores: list[tuple[float, float]] = []
-    distances: list[float] = []
-    faces = lost = 0
-    pairs: list[tuple[float, NDArray[np.float32]]] = []
-    with FaceMesh() as mesh:
-        for index in tqdm(indices, desc="eval", unit="frame"):
-            batch = load_batch(clip, np.array([index]))
-            truth, prediction = (
-                on_white(p)[0].clamp(0, 1).permute(1, 2, 0).numpy() for p in (batch.picture, predict(run, batch))
-            )
-            scores.append((psnr(prediction, truth), ssim(prediction, truth)))
-            pairs.append((scores[-1][0], np.concatenate([truth, prediction], 1)))
-            pairs = sorted(pairs, key=lambda p: p[0])[:6]
-            expected, found = (_still_landmarks(mesh, p) for p in (truth, prediction))
-            if expected is not None:
-                faces += 1
-                lost += found is None
-                if found is not None:
-                    distances.append(landmark_error(found, expected))
-    if worst is not None:
-        sheet = np.concatenate([picture for _, picture in pairs])
-        cv2.imwrite(str(worst), cv2.resize((sheet[..., ::-1] * 255).astype(np.uint8), None, fx=0.5, fy=0.5))
-    table = np.array(scores)
-    mean = float(np.mean(distances)) if distances else None
-    return HeldOut(
-        len(indices), float(table[:, 0].mean()), float(np.percentile(table[:, 0], 5)), float(table[:, 1].mean()),
-        mean, faces, lost,
+@dataclass(frozen=True)
+class Frame:
+    """One held-out frame, looked at."""
+
+    index: int
+    truth: Picture
+    prediction: Picture
+    faces: tuple[Landmarks | None, Landmarks | None]
+    """Landmarks on the truth and on the prediction."""
+    scores: Scores
+
+
+def chosen(clip: Clip, count: int | None) -> list[int]:
+    """`count` held-out frames, in pairs of neighbours that are evenly spaced; all of them by default."""
+    frames = clip.test
+    if count is None or count >= len(frames):
+        return list(frames)
+    starts = np.linspace(0, len(frames) - min(2, count), (count + 1) // 2).astype(int)
+    return [frames[i] for i in sorted({int(s) + k for s in starts for k in (0, 1)})[:count]]
+
+
+def look(run: Run, clip: Clip, indices: list[int], judges: Judges) -> Iterator[Frame]:
+    """Every frame with its scores, one at a time."""
+    last: Frame | None = None
+    for index in tqdm(indices, desc="held-out frames", unit="frame"):
+        truth, prediction = truth_and_prediction(run, clip, index)
+        faces = judges.landmarks(truth), judges.landmarks(prediction)
+        shimmer = None
+        if last is not None and last.index == index - 1:
+            shimmer = flicker((last.prediction, prediction), (last.truth, truth))
+        last = Frame(index, truth, prediction, faces, _scores(truth, prediction, faces, judges, shimmer))
+        yield last
+
+
+def _scores(
+    truth: Picture, prediction: Picture, faces: tuple[Landmarks | None, Landmarks | None], judges: Judges,
+    shimmer: float | None,
+) -> Scores:  # fmt: skip
+    expected, found = faces
+    pixels, percent, all_points = None, None, None
+    if expected is not None and found is not None:
+        pixels, percent = f_lmd(found, expected)
+        all_points = landmark_error(found, expected)
+    return Scores(
+        psnr(prediction, truth), ssim(prediction, truth), flip(prediction, truth)[0], judges.lpips(prediction, truth),
+        *sharpness(prediction, truth), pixels, percent, all_points,
+        distance(judges.describe(prediction, found), judges.describe(truth, expected)), shimmer,
     )  # fmt: skip
 
 
-def _still_landmarks(mesh: FaceMesh, picture: NDArray[np.floating]) -> NDArray[np.float32] | None:
-    """Landmarks [478, 3] of one picture, without the memory of another."""
-    mesh.reset()
-    return mesh.detect((picture * 255 + 0.5).astype(np.uint8), 0.0)
+def columns(scores: Iterable[Scores]) -> dict[str, NDArray[np.float64]]:
+    """Each metric over the frames [N], NaN where it could not be had."""
+    rows = list(scores)
+    return {f.name: np.array([getattr(s, f.name) for s in rows], np.float64) for f in fields(Scores)}
 
 
-def as_json(result: HeldOut) -> str:
-    return json.dumps(asdict(result), indent=1)
+def means(table: dict[str, NDArray[np.float64]]) -> dict[str, float | None]:
+    """Means over the frames that have the metric, None where none has; and the 5th percentile of PSNR."""
+    found = {name: values[np.isfinite(values)] for name, values in table.items()}
+    summary = {name: float(values.mean()) if len(values) else None for name, values in found.items()}
+    return summary | {"psnr_5th": float(np.percentile(table["psnr"], 5))}
+
+
+def faces_found(faces: Iterable[tuple[Landmarks | None, Landmarks | None]]) -> dict[str, int]:
+    """`faces`: frames whose truth shows a face; `faces_lost`: of these, those whose rendering shows none."""
+    pairs = [(truth, made) for truth, made in faces if truth is not None]
+    return {"faces": len(pairs), "faces_lost": sum(made is None for _, made in pairs)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import flip_evaluator
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -23,6 +24,44 @@ def ssim(prediction: Picture, truth: Picture) -> float:
             gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
         )
     )  # fmt: skip
+
+
+def flip(prediction: Picture, truth: Picture) -> tuple[float, NDArray[np.float32]]:
+    """LDR-FLIP (Andersson et al. 2020) at 67 pixels a degree: its mean, and the map [H, W] of it, both 0..1.
+
+    What a viewer sees who flips between the pictures on a screen 0.7 m away.
+    """
+    reference, test = (np.ascontiguousarray(p, np.float32) for p in (truth, prediction))
+    error = np.asarray(flip_evaluator.evaluate(reference, test, "LDR", applyMagma=False)[0], np.float32)[..., 0]
+    return float(error.mean()), error
+
+
+def gradient(picture: Picture) -> NDArray[np.float64]:
+    """Sharpness of each pixel [H - 1, W - 1]: |difference to the row below| + |to the column right|, of the grey, in
+    8-bit levels."""
+    grey = np.asarray(picture, np.float64).mean(-1) * 255
+    return np.abs(np.diff(grey, axis=0)[:, :-1]) + np.abs(np.diff(grey, axis=1)[:-1])
+
+
+def sharpness(prediction: Picture, truth: Picture) -> tuple[float, float]:
+    """Sharpness difference and balance.
+
+    The difference is the mean of ``|g(prediction) - g(truth)|`` with `gradient` g, 8-bit levels: edges that are
+    missing, added or elsewhere. The balance is ``sum(g(prediction)) / sum(g(truth)) - 1``, %: below 0 the prediction is
+    softer than the truth, above it is harsher.
+    """
+    ours, theirs = gradient(prediction), gradient(truth)
+    return float(np.abs(ours - theirs).mean()), 100 * (float(ours.sum()) / max(float(theirs.sum()), 1e-6) - 1)
+
+
+def flicker(predictions: tuple[Picture, Picture], truths: tuple[Picture, Picture]) -> float:
+    """How much more two neighbouring frames change than the truth does, 8-bit levels.
+
+    Mean over pixels and channels of ``max(|p2 - p1| - |t2 - t1|, 0)``: motion that the truth shows costs nothing, a
+    still pixel that shimmers does.
+    """
+    ours, theirs = (np.abs(np.asarray(b, np.float64) - a) for a, b in (predictions, truths))
+    return float(np.maximum(ours - theirs, 0).mean()) * 255
 
 
 def landmark_error(prediction: NDArray[np.floating], truth: NDArray[np.floating], size: int = 512) -> float:

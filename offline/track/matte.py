@@ -1,4 +1,10 @@
-"""The person cut out from the background: MediaPipe's selfie segmentation with its edge drawn to the picture's own."""
+"""The person cut out from the background.
+
+MediaPipe's selfie segmentation says where the person is, to a few pixels. Between what is surely person and surely not,
+a pixel's opacity is its place on the line from the background's colour nearby to the person's colour nearby; where the
+two look alike, the segmentation's word stands. Colours of half-covered pixels are then freed from the background, which
+would show as a rim on any other (after Forte, Approximate Fast Foreground Colour Estimation, 2021).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +14,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.contract.axes import Array
 from runtime.tracking.mesh import quiet_start
 
-RADIUS = 0.016
-"""Reach of the guided filter, as a share of the picture's width: about as far as the coarse mask may be off."""
-SMOOTH = 1e-4
-"""The filter's ε: differences in colour, squared, that count as an edge."""
-LOW, HIGH = 0.4, 0.95
-"""Coarse alpha that becomes 0 and 1."""
+UNSURE = 0.018
+"""How far from the segmentation's edge the true one may be, as a share of the picture's width."""
+NEARBY = 0.035
+"""Reach of the averages of surely known colours, likewise."""
+ALIKE = 0.15
+"""Distance of two colours (RGB, 0..1) at which the line between them counts as much as the segmentation."""
+MOTLEY = 6.0
+"""How much the variance of either side's colours adds to that: a line between means says little of a motley wall."""
+SMOOTH_REACH, SMOOTH = 0.004, 1e-4
+"""Reach of the guided filter over the result, and its ε: differences in colour, squared, that count as an edge."""
+LOW, HIGH = 0.12, 0.9
+"""Opacity that becomes 0 and 1: folds of a curtain and noise of a coat are no haze."""
+RIM = 0.05
+"""Reach of the averages that free colours from the background."""
 MEMORY = 0.35
-"""Share of the previous frame in the coarse mask, which steadies it."""
+"""Share of the previous frame in the segmentation, which steadies it."""
 
 
 class Matting:
@@ -29,7 +44,7 @@ class Matting:
 
             self._segmentation = selfie_segmentation.SelfieSegmentation(model_selection=0)
             self._segmentation.process(np.zeros((64, 64, 3), np.uint8))
-        self._last: NDArray[np.float32] | None = None
+        self._last: Array | None = None
 
     def __enter__(self) -> Matting:
         return self
@@ -39,19 +54,69 @@ class Matting:
     ) -> None:
         self._segmentation.close()
 
-    def matte(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Alpha [H, W], 0..1, of a picture [H, W, 3]."""
+    def cut_out(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGBA [H, W, 4], straight alpha, of the person in a picture [H, W, 3]."""
+        alpha = self.matte(rgb)
+        colour = person_colour(rgb.astype(np.float32) / 255, alpha)
+        return np.round(np.dstack([colour, alpha]) * 255).astype(np.uint8)
+
+    def matte(self, rgb: NDArray[np.uint8]) -> Array:
+        """Opacity [H, W], 0..1, of the person in a picture [H, W, 3]."""
         coarse = np.asarray(self._segmentation.process(rgb).segmentation_mask, np.float32)
         if self._last is not None and self._last.shape == coarse.shape:
             coarse = (1 - MEMORY) * coarse + MEMORY * self._last
         self._last = coarse
-        radius = max(int(RADIUS * rgb.shape[1]), 2)
-        guide = rgb.astype(np.float32) / 255
-        fine = cv2.ximgproc.guidedFilter(guide, _largest(coarse), radius, SMOOTH)
-        return np.clip((fine - LOW) / (HIGH - LOW), 0.0, 1.0).astype(np.float32)
+        return on_colour_lines(rgb.astype(np.float32) / 255, _largest(coarse))
 
 
-def _largest(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+def on_colour_lines(picture: Array, coarse: Array) -> Array:
+    """Opacity [H, W] of the person in a picture [H, W, 3], 0..1, from a coarse one [H, W]."""
+    width = picture.shape[1]
+    shrink = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(int(UNSURE * width), 2) + 1,) * 2)
+    sides = (np.asarray(side, np.float32) for side in (coarse > 0.5, coarse <= 0.5))
+    inside, outside = (np.asarray(cv2.erode(side, shrink), np.float32) for side in sides)
+    person, person_spread, near_person = _nearby(picture, inside)
+    background, background_spread, near_background = _nearby(picture, outside)
+    line = person - background
+    length = (line**2).sum(-1)
+    place = ((picture - background) * line).sum(-1) / np.maximum(length, 1e-4)
+    doubt = ALIKE**2 + MOTLEY * (person_spread + background_spread)
+    trust = length / (length + doubt) * (near_person & near_background)
+    unsure = trust * place.clip(0, 1) + (1 - trust) * ((coarse - 0.3) / 0.4).clip(0, 1)
+    alpha = np.where(inside + outside > 0, inside, unsure).astype(np.float32)
+    smooth = cv2.ximgproc.guidedFilter(picture, alpha, max(int(SMOOTH_REACH * width), 1), SMOOTH)
+    return ((smooth - LOW) / (HIGH - LOW)).clip(0, 1).astype(np.float32)
+
+
+def person_colour(picture: Array, alpha: Array) -> Array:
+    """The person's colours [H, W, 3] in a picture ``α · person + (1 - α) · background``: first as a wide average of
+    what is nearly opaque, then of the nearest."""
+    reach = max(int(RIM * picture.shape[1]), 4)
+    person = background = picture
+    weight = alpha[..., None]
+    for size in (2 * reach + 1, reach // 2 + 1):
+        near = _mean(person * weight, size) / (_mean(weight, size) + 1e-5)
+        far = _mean(background * (1 - weight), size) / (_mean(1 - weight, size) + 1e-5)
+        person = (near + weight * (picture - weight * near - (1 - weight) * far)).clip(0, 1)
+        background = far
+    return person
+
+
+def _nearby(picture: Array, where: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Of the pixels `where` [H, W] around each: mean colour [H, W, 3], variance [H, W], and whether there are any."""
+    size = 2 * max(int(NEARBY * picture.shape[1]), 3) + 1
+    weight = _mean(where[..., None], size)
+    share = np.maximum(weight, 1e-4)
+    mean = _mean(picture * where[..., None], size) / share
+    square = _mean((picture**2).sum(-1, keepdims=True) * where[..., None], size) / share
+    return mean, (square[..., 0] - (mean**2).sum(-1)).clip(0), weight[..., 0] > 1e-3
+
+
+def _mean(values: Array, size: int) -> Array:
+    return np.asarray(cv2.blur(values, (size, size)), np.float32).reshape(values.shape)
+
+
+def _largest(mask: Array) -> Array:
     """The mask without everything that does not touch its largest part."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 0.3).astype(np.uint8))
     if count <= 2:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.contract.head_model import HeadModel
 from runtime.tracking.bounded import Floats
-from runtime.tracking.fit import Observation, Solution
+from runtime.tracking.fit import COEFFICIENTS, Observation, Solution
 from runtime.tracking.identity import IdentityEstimator
 from runtime.tracking.person import Person
 from runtime.tracking.slide import Slide
@@ -30,6 +30,10 @@ class Performance:
     """[N]."""
     observations: list[Observation]
     """[N]."""
+    lower: Floats
+    """[N, 60], least coefficients that each frame's lids, irises and lips leave open."""
+    upper: Floats
+    """[N, 60], the greatest."""
     person: Person
 
 
@@ -52,7 +56,14 @@ def fit_performance(
         person.face.set_identity(identity.estimate())
     person.forget_frame()
     elapsed = np.diff(times, prepend=times[:1])
-    fitted = [person.follow(o, float(np.clip(e, 0.0, 0.2))) for o, e in zip(observations, elapsed, strict=True)]
-    frames = np.array([i for i, solution in enumerate(fitted) if solution is not None], np.intp)
-    kept = [solution for solution in fitted if solution is not None]
-    return Performance(person.face.identity, frames, kept, [observations[i] for i in frames], person)
+    frames, kept, limits = [], [], []
+    for i, (observation, seconds) in enumerate(zip(observations, elapsed, strict=True)):
+        solution = person.follow(observation, float(np.clip(seconds, 0.0, 0.2)))
+        if solution is not None:
+            frames.append(i)
+            kept.append(solution)
+            limits.append(person.limits)
+    lower, upper = np.array(limits).reshape(-1, 2, COEFFICIENTS).swapaxes(0, 1)
+    return Performance(
+        person.face.identity, np.array(frames, np.intp), kept, [observations[i] for i in frames], lower, upper, person
+    )

@@ -1,38 +1,26 @@
-"""Fitted frames made smooth in time."""
+"""What the joint fit leaves to be steadied."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
-from runtime.contract.drive import EXPRESSIONS
+from runtime.contract.drive import EXPRESSIONS, INDEX
 from runtime.tracking.bounded import Floats
-from runtime.tracking.eyes import BLINKS
 
-POSE_SECONDS = 0.035
-EXPRESSION_SECONDS = 0.02
-"""Standard deviations of the smoothing kernels. Blinks are quicker than either and stay as they are."""
-
-
-def smooth_poses(rotations: Floats, translations: Floats, fps: float) -> tuple[Floats, Floats]:
-    """Rotations [N, 3, 3] and translations [N, 3] without the landmarks' tremble."""
-    sigma = POSE_SECONDS * fps
-    quaternions = Rotation.from_matrix(rotations).as_quat()
-    flips = np.cumprod(np.sign((quaternions[1:] * quaternions[:-1]).sum(1)))
-    quaternions[1:] *= flips[:, None]
-    blurred = gaussian_filter1d(quaternions, sigma, axis=0, mode="nearest")
-    smooth = Rotation.from_quat(blurred).as_matrix()
-    return smooth, gaussian_filter1d(translations, sigma, axis=0, mode="nearest")
+GAZE = [i for name, i in INDEX.items() if name.startswith("eyeLook")]
+GAZE_SECONDS = 0.02
+"""Standard deviation of the kernel. Irises tremble by a pixel; a saccade takes two frames and stays one."""
 
 
-def smooth_coefficients(coefficients: Floats, fps: float) -> Floats:
-    """[N, 60] likewise; blinks are kept."""
-    smooth = gaussian_filter1d(coefficients, EXPRESSION_SECONDS * fps, axis=0, mode="nearest")
-    blinks = list(BLINKS.values())
-    smooth[:, blinks] = coefficients[:, blinks]
-    return smooth
+def steady_gaze(coefficients: Floats, shots: NDArray[np.integer], fps: float) -> Floats:
+    """[N, 60] with the gaze, which is measured frame by frame, made smooth within each shot [N]."""
+    steady = coefficients.copy()
+    for shot in np.unique(shots):
+        rows = np.ix_(shots == shot, GAZE)
+        steady[rows] = gaussian_filter1d(coefficients[rows], GAZE_SECONDS * fps, axis=0, mode="nearest")
+    return steady
 
 
 def split(coefficients: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

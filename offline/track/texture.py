@@ -7,20 +7,21 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from offline.clip import Clip
 from offline.track.front_view import rasterise, vertex_normals
 from runtime.contract.axes import Array
 from runtime.contract.head_model import FACE_VERTICES, HeadModel
 
-FRAMES = 96
-"""Frames that the average is made of, spread over the training part."""
+LONG = 300
+"""Frames from which the work shows a bar."""
 GRAZING = 0.15
 """Cosine between skin and line of sight below which a frame does not count."""
 
 
 def mean_texture(clip: Clip, model: HeadModel, size: int) -> Array:
-    """[size, size, 3] in 0..1, what the clip shows at each place of the neutral front view.
+    """[size, size, 3] in 0..1, what the clip's training frames show at each place of the neutral front view.
 
     Frames count by how squarely they see the skin. Places seen by none take the colour of their nearest neighbours.
     """
@@ -29,11 +30,11 @@ def mean_texture(clip: Clip, model: HeadModel, size: int) -> Array:
     corners = model.triangles[index]
     total = np.zeros((size, size, 3), np.float64)
     weight = np.zeros((size, size), np.float64)
-    for frame in np.unique(np.linspace(0, max(len(clip.train) - 1, 0), FRAMES).astype(int)):
-        places, facing = _seen(clip, model, int(frame))
+    for frame in tqdm(clip.train, "mean texture", unit="frame", disable=len(clip.train) < LONG):
+        places, facing = _seen(clip, model, frame)
         where = np.einsum("hwk,hwkc->hwc", barycentrics, places[corners]).astype(np.float32)
         cosine = np.einsum("hwk,hwk->hw", barycentrics, facing[corners])
-        colours = clip.frame(int(frame)).astype(np.float32) / 255
+        colours = clip.frame(frame).astype(np.float32) / 255
         pixels = where * clip.info.size - 0.5
         sampled = cv2.remap(colours, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         counts = np.clip(cosine - GRAZING, 0, None) ** 2 * sampled[..., 3] * (index >= 0)

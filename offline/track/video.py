@@ -19,7 +19,8 @@ from offline.track.crop import Crop, camera_of, portrait_focal, square_around
 from offline.track.matte import Matting
 from offline.track.performance import Performance, fit_performance
 from offline.track.reading import frame_count, read_frames
-from offline.track.smooth import smooth_coefficients, smooth_poses, split
+from offline.track.refine import refine
+from offline.track.smooth import split, steady_gaze
 from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
@@ -73,9 +74,11 @@ def track_video(
     performance = fit_performance(seen.observations(focal), seen.times, model)
     if len(performance.frames) < 2:
         raise BadInput(f"No head fits the face in '{video}'; use a video that shows the whole face.")
+    shots = np.zeros(len(performance.frames), np.intp)
+    performance = refine(performance, seen.times[performance.frames].astype(np.float64), shots, progress).performance
     crop = square_around(performance.solutions, focal, seen.width, seen.height)
     fps = float(1 / np.median(np.diff(seen.times)))
-    camera, arrays = _world(seen, performance, crop, focal, fps)
+    camera, arrays = _world(seen, performance, shots, crop, focal, fps)
     info = ClipInfo(size, round(fps, 3), len(performance.frames), "video", subject or video.stem, consent, camera)
     wanted = {seen.index[i]: n for n, i in enumerate(performance.frames)}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -128,17 +131,15 @@ def usual_focal(seen: Seen, model: HeadModel) -> float:
 
 
 def _world(
-    seen: Seen, performance: Performance, crop: Crop, focal: float, fps: float
+    seen: Seen, performance: Performance, shots: NDArray[np.integer], crop: Crop, focal: float, fps: float
 ) -> tuple[Camera, Mapping[str, NDArray[np.floating]]]:
     """The crop's camera and the clip's arrays, in a world where the head rests at the origin."""
     solutions = performance.solutions
-    rotations, translations = smooth_poses(
-        np.array([s.rotation for s in solutions]), np.array([s.translation for s in solutions]), fps
-    )
+    rotations, translations = np.array([s.rotation for s in solutions]), np.array([s.translation for s in solutions])
     rest = Rotation.from_matrix(rotations).mean().as_matrix()
     place = np.median(translations, 0)
     camera = camera_of(crop, rest, place, focal, seen.width, seen.height)
-    expression, detail = split(smooth_coefficients(np.array([s.coefficients for s in solutions]), fps))
+    expression, detail = split(steady_gaze(np.array([s.coefficients for s in solutions]), shots, fps))
     times = seen.times[performance.frames]
     return camera, {
         "expression": np.clip(expression, 0, 1),
@@ -158,7 +159,5 @@ def _write_frames(clip: Clip, video: Path, wanted: Mapping[int, int], crop: Crop
         for number, (_, rgb) in enumerate(read_frames(video)):
             if number not in wanted:
                 continue
-            square = crop.cut(rgb, size)
-            alpha = np.round(matting.matte(square) * 255).astype(np.uint8)
-            clip.write_frame(wanted[number], np.dstack([square, alpha]))
+            clip.write_frame(wanted[number], matting.cut_out(crop.cut(rgb, size)))
             bar.update()

@@ -161,7 +161,7 @@ class FaceFit:
                 np.concatenate([unbounded, upper - current]),
                 np.zeros(len(gradient)),
             )
-            solution = _moved(solution, step)
+            solution = moved(solution, step)
         return solution
 
     def identity_information(self, observation: Observation, solution: Solution) -> tuple[Floats, Floats]:
@@ -183,6 +183,27 @@ class FaceFit:
         back = np.linalg.solve(normal, np.column_stack([cross.T, gradient]))
         information = identity @ identity.T - cross @ back[:, :-1]
         return information, identity @ residual - cross @ back[:, -1] + information @ self.identity
+
+    def linearised(self, observation: Observation, solution: Solution) -> tuple[Floats, Floats, Floats]:
+        """One frame's part of a fit to many frames.
+
+        Weighted residual [R] of what the camera sees, and its Jacobians (of the model, so that a step δ leaves
+        ``residual - Jᵀδ``) by pose and coefficients [66, R], and by identity [K, R]. The first 3 n rows are x, y, z of
+        the landmarks of `landmark_weights`, in standard deviations.
+        """
+        own, residual = self._linearised(observation, solution, self._axes)
+        identity, _ = self._linearised(observation, solution, self._identity_axes)
+        return residual, own, identity[POSE:]
+
+    @property
+    def landmarks(self) -> int:
+        """How many landmarks the fit looks at, n."""
+        return len(self._subset)
+
+    @property
+    def prior(self) -> tuple[Floats, Floats]:
+        """Of the coefficients [60]: the information (inverse variances) and the constant cost of their Gaussian."""
+        return self._prior, self._cost
 
     def in_head_space(self, observation: Observation, solution: Solution) -> Floats:
         """The seen landmarks [478, 3] in head space, dm, each at the depth where the fitted model has it."""
@@ -236,7 +257,8 @@ def _pose_moves(points: Floats) -> Floats:
     return moves
 
 
-def _moved(solution: Solution, step: Floats) -> Solution:
+def moved(solution: Solution, step: Floats) -> Solution:
+    """`solution` after a step [66]: a small rotation about camera-centred axes, a shift, a change of coefficients."""
     angle = float(np.linalg.norm(step[:3]))
     axis = step[:3] / max(angle, 1e-12)
     cross = np.cross(np.eye(3), axis)

@@ -26,6 +26,8 @@ class Person:
         self.face = FaceFit(model, slide or Slide.load())
         self.eyes = EyeReader()
         self._solution: Solution | None = None
+        self.limits = self.face.lower, self.face.upper
+        """Least and greatest coefficients [60] of the last frame: what its lids, irises and lips leave open."""
 
     def follow(self, observation: Observation, elapsed: float) -> Solution | None:
         """The fit of one frame `elapsed` seconds after the last; None where no sensible head fits the landmarks."""
@@ -40,6 +42,7 @@ class Person:
         for index, values in ((BLINKS, eyes.blink), (WIDES, eyes.wide)):
             for side, value in values.items():
                 lower[index[side]] = upper[index[side]] = value
+        self.limits = lower, upper
         solution = face.solve(observation, start, lower, upper, STEPS if self._solution else FIRST_STEPS)
         self._solution = solution if _sensible(solution) else None
         return self._solution

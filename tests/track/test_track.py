@@ -13,15 +13,12 @@ import pytest
 from offline.clip import Clip, ClipInfo
 from offline.track import cli
 from offline.track.crop import Crop, camera_of, square_around
-from offline.track.matte import Matting
 from offline.track.reading import read_frames
-from offline.track.smooth import smooth_coefficients, smooth_poses
 from offline.track.texture import mean_texture
 from offline.track.video import track_video
 from runtime.contract.axes import portrait_camera, rotation_from_angles
 from runtime.contract.head_model import FACE_VERTICES, HeadModel
 from runtime.errors import BadInput
-from runtime.tracking.eyes import BLINKS
 from runtime.tracking.fit import COEFFICIENTS, Solution
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -108,25 +105,6 @@ def test_the_crops_camera_sees_what_the_whole_pictures_saw() -> None:
     landmarks = crop.landmarks(pixels / [width, height, width], width, height)
     camera = camera_of(crop, rest, place, focal, width, height)
     np.testing.assert_allclose(camera.project(head), landmarks[:, :2], atol=1e-4)
-
-
-def test_smoothing_keeps_what_is_still_and_blinks() -> None:
-    rotations = np.tile(rotation_from_angles(0.2, 0.1, 0), (30, 1, 1)).astype(float)
-    places = np.tile([0.1, 0.2, -9.0], (30, 1))
-    turned, moved = smooth_poses(rotations, places, 30)
-    np.testing.assert_allclose(turned, rotations, atol=1e-6)
-    np.testing.assert_allclose(moved, places)
-    coefficients = np.zeros((30, COEFFICIENTS))
-    coefficients[10] = 1.0
-    smooth = smooth_coefficients(coefficients, 30)
-    assert (smooth[10, list(BLINKS.values())] == 1).all()
-    assert 0.3 < smooth[10, 0 if 0 not in BLINKS.values() else 17] < 1
-
-
-def test_the_matte_of_an_empty_wall_is_empty() -> None:
-    with Matting() as matting:
-        alpha = matting.matte(np.full((128, 128, 3), 200, np.uint8))
-    assert alpha.shape == (128, 128) and alpha.max() < 0.5
 
 
 def test_mean_texture_is_what_the_camera_sees(tmp_path: Path) -> None:

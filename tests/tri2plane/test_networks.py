@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -9,7 +10,9 @@ from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.encoder import StyleMapping
 from offline.tri2plane.generator import StyleGenerator
 from offline.tri2plane.layers import ModulatedConv, upsample
+from offline.tri2plane.presets import PRESETS
 from offline.tri2plane.to_planes import StillTriPlane
+from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY
 
 
@@ -67,3 +70,9 @@ def test_a_level_is_the_one_before_enlarged_plus_its_own() -> None:
         level.gain.zero_()
     without = generator(style)[1]
     torch.testing.assert_close(without, upsample(levels[0].flatten(1, 2)).reshape(without.shape))
+
+
+def test_a_preset_takes_the_pictures_size_from_the_clip() -> None:
+    assert PRESETS["lite"].for_picture(256).picture == 256
+    with pytest.raises(BadInput, match="--size 256"):
+        PRESETS["lite"].for_picture(300)

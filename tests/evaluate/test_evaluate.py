@@ -1,0 +1,101 @@
+"""The whole evaluation on a run too small to be good."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offline.clip import Clip
+from offline.evaluate.definitions import METRICS
+from offline.evaluate.evaluate import evaluate
+from offline.evaluate.held_out import chosen
+from offline.evaluate.html import number
+from offline.evaluate.page import write_page
+from offline.evaluate.reenact import SHOWN
+from offline.evaluate.views import VIEWS
+from offline.tri2plane.checkpoint import Run
+from runtime.errors import BadInput
+from tests.tri2plane.tiny import tiny_clip, tiny_run
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    return tiny_clip(tmp_path_factory.mktemp("eval") / "clip", frames=20)
+
+
+@pytest.fixture(scope="module")
+def trained(clip: Clip) -> Run:
+    return tiny_run(clip.folder.parent / "run", clip)
+
+
+@pytest.fixture(scope="module")
+def report(trained: Run, clip: Clip) -> dict[str, Any]:
+    trained.folder.mkdir(exist_ok=True)
+    (trained.folder / "log.jsonl").write_text('{"step": 1, "seconds": 6, "sr": 0.5}\n{"step": 2, "seconds": 12, "s')
+    write_page(evaluate(trained, clip, trained.folder / "eval", driving=clip))
+    return dict(json.loads((trained.folder / "eval/report.json").read_text()))
+
+
+def test_the_report_has_every_figure_and_says_why_one_is_absent(report: dict[str, Any]) -> None:
+    assert report["frames"] == 4 and len(report["per_frame"]["psnr"]) == 4
+    assert report["psnr"] == pytest.approx(np.mean(report["per_frame"]["psnr"]), abs=1e-5)
+    assert 0 < report["psnr_5th"] <= report["psnr"] and 0 < report["ssim"] < 1 and 0 < report["flip"] < 1
+    assert report["lpips"] is None and "--lpips FOLDER" in report["absent"]["lpips"]
+    assert report["f_lmd_px"] is None and report["faces_lost"] == report["faces"]  # untrained
+    assert report["machine"]["cores"] and report["versions"]["torch"] and report["preset"]["name"] == "tiny"
+    assert report["training"] == {"step": [1.0], "sr": [0.5], "minutes": [0.1]}
+
+
+def test_a_still_drive_state_does_not_flicker_at_all(report: dict[str, Any]) -> None:
+    assert report["still_flicker"] == 0.0
+    assert report["flicker"] >= 0
+
+
+def test_the_page_holds_everything_and_needs_nothing_else(report: dict[str, Any], trained: Run) -> None:
+    page = (trained.folder / "eval/index.html").read_text()
+    for metric in METRICS:
+        assert escape(metric.label) in page and escape(metric.definition) in page
+    assert "--lpips FOLDER" in page and number(report["psnr"], 2) in page
+    shown = min(SHOWN, report["frames"])
+    assert page.count("data:image/jpeg;base64,") == 3 + shown + len(VIEWS)  # samples, cross-reenactment, views
+    assert 'src="data:video/mp4;base64,' in page and page.count("<svg") >= 5
+    text = re.sub(r"base64,[A-Za-z0-9+/=]+", "base64,", page)
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:)[^"'> ]""", text)
+    assert "://" not in text and "<script" not in text
+
+
+def test_what_comes_from_files_is_escaped(trained: Run, tmp_path: Path) -> None:
+    clip = tiny_clip(tmp_path / "clip<i>")
+    hostile = Clip(clip.folder, replace(clip.info, subject="<script>alert(1)</script>", consent='"><img src=x>'),
+                   vars(clip))  # fmt: skip
+    page = write_page(evaluate(trained, hostile, tmp_path / "eval", count=2)).read_text()
+    assert "<script" not in page and "<img src=x" not in page and "<i>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_choice_of_frames_is_pairs_of_neighbours_spread_over_the_held_out_part(tmp_path: Path) -> None:
+    clip = tiny_clip(tmp_path / "clip", frames=100)
+    assert chosen(clip, 6) == [80, 81, 89, 90, 98, 99]
+    assert chosen(clip, 1) == [80] and chosen(clip, None) == chosen(clip, 50) == list(range(80, 100))
+    assert len(chosen(clip, 19)) == 19
+
+
+def test_a_clip_of_another_size_is_refused(trained: Run, clip: Clip, tmp_path: Path) -> None:
+    larger = Clip(clip.folder, replace(clip.info, size=128), vars(clip))
+    with pytest.raises(BadInput, match="128², the run renders 64²"):
+        evaluate(trained, larger, tmp_path)
+
+
+def test_a_driving_clip_without_a_face_is_refused(trained: Run, clip: Clip, tmp_path: Path) -> None:
+    empty = tiny_clip(tmp_path / "empty")
+    for i in range(len(empty)):
+        empty.write_frame(i, np.zeros((64, 64, 4), np.uint8))
+    with pytest.raises(BadInput, match="no face was found"):
+        evaluate(trained, clip, tmp_path / "eval", count=2, driving=empty)
