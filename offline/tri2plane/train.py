@@ -146,6 +146,7 @@ def step(
     for group in optimiser.param_groups:
         group["lr"] = rate * group["scale"]
     run.model.train()
+    run.model.recompute = config.recompute
     with torch.autocast(run.device.type, torch.bfloat16, enabled=config.autocast):
         terms = loss_terms(run, batch)
     total = torch.stack(list(terms.values())).sum()
