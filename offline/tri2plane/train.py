@@ -86,7 +86,7 @@ def train(
         clip, run.config.seed, run.step, run.config.batch, workers, readers_for(run.device), run.device.type == "cuda"
     )
     try:
-        with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a") as log:
+        with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a", buffering=1) as log:
             while (progress := workers.agree(_due(budget, run, began), run.device)) < 1:
                 asked = time.perf_counter()
                 batch = next(coming).to(run.device)
