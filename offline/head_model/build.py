@@ -16,7 +16,8 @@ from offline.head_model.authored import Author
 from offline.head_model.identity import identity_basis
 from offline.head_model.refine import SubjectSequence, refine
 from offline.head_model.topology import Floats, Smoother, mirror_permutation, read_canonical_face
-from offline.track.video import Seen, see, usual_focal
+from offline.track.see import Seen, see
+from offline.track.video import usual_focal
 from runtime.contract.drive import DETAIL
 from runtime.contract.head_model import LOWER_LIP_INNER, LOWER_LIP_OUTER, UPPER_LIP_INNER, VERTICES, HeadModel
 from runtime.tracking.slide import Slide

@@ -17,7 +17,8 @@ from offline.head_model.motion import Motion, motion_of
 from offline.head_model.refine import refine
 from offline.head_model.topology import mirror_permutation, read_canonical_face
 from offline.track.performance import fit_performance
-from offline.track.video import Seen, see, usual_focal
+from offline.track.see import Seen, see
+from offline.track.video import usual_focal
 from runtime.contract.head_model import HeadModel
 from runtime.tracking.slide import Slide
 

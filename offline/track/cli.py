@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, default=512, help="width and height of the clip's frames (default 512)")
     parser.add_argument("--focal", type=float, help="focal length over the picture's width, where known")
     parser.add_argument("--subject", default="", help="whose likeness it is (default: the file's name)")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object on standard output")
     parser.add_argument("--consent", default="", help="the consent on record")
 
 
@@ -28,4 +29,8 @@ def run(args: argparse.Namespace) -> None:
     if args.focal is not None and not 0.2 <= args.focal <= 20:
         raise BadInput(f"--focal is {args.focal}; it must be from 0.2 to 20 picture widths.")
     clip = track_video(args.video, args.out, args.size, args.focal, args.subject, args.consent)
-    print(f"{len(clip)} frames of {clip.info.subject} in {clip.folder}")
+    report = clip.folder / "report"
+    if args.json:
+        print((report / "report.json").read_text(), end="")
+        return
+    print(f"{len(clip)} frames of {clip.info.subject} in {clip.folder}; how well it went: {report / 'index.html'}")

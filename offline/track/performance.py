@@ -38,9 +38,13 @@ class Performance:
 
 
 def fit_performance(
-    observations: list[Observation], times: NDArray[np.floating], model: HeadModel, slide: Slide | None = None
+    observations: list[Observation],
+    times: NDArray[np.floating],
+    model: HeadModel,
+    slide: Slide | None = None,
+    segments: NDArray[np.integer] | None = None,
 ) -> Performance:
-    """The fit of consecutive frames at `times` (seconds).
+    """The fit of consecutive frames at `times` (seconds); it starts afresh with every segment [N], a shot's number.
 
     Some frames, spread over the video, settle the identity and the level of open eyes; then all frames are fitted.
     """
@@ -56,8 +60,11 @@ def fit_performance(
         person.face.set_identity(identity.estimate())
     person.forget_frame()
     elapsed = np.diff(times, prepend=times[:1])
+    cut = np.zeros(len(times), bool) if segments is None else np.diff(segments, prepend=segments[:1]) != 0
     frames, kept, limits = [], [], []
     for i, (observation, seconds) in enumerate(zip(observations, elapsed, strict=True)):
+        if cut[i]:
+            person.forget_frame()
         solution = person.follow(observation, float(np.clip(seconds, 0.0, 0.2)))
         if solution is not None:
             frames.append(i)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -11,34 +12,80 @@ from numpy.typing import NDArray
 
 from runtime.errors import BadInput
 
+USUAL_RATE = 25
+"""Frames a second where the file does not say."""
+HDR_TRANSFERS = (16, 18)
+"""PQ and HLG, as ITU-T H.273 numbers transfer characteristics."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a file says of itself; a cut file says what it held before."""
+
+    frames: int | None
+    seconds: float | None
+    hdr: bool
+    """Its brightness is coded for HDR screens, and looks pale where it is read as common video."""
+
 
 def read_frames(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """(seconds, picture [H, W, 3]) of each frame, turned upright where the file says that it was filmed sideways.
 
-    Frames whose size differs from the first one's are left out. Raises BadInput where the file cannot be read.
+    Times are the file's own and always grow. Frames that are damaged, or whose size differs from the first one's, are
+    left out; a cut file gives what it holds. Raises BadInput where nothing can be read.
     """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise BadInput(f"'{path}' has no picture; give a video file.")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            step = float(1 / (stream.average_rate or 25))
-            size: tuple[int, ...] | None = None
-            for count, frame in enumerate(container.decode(stream)):
-                seconds = frame.time if frame.time is not None else count * step
-                picture = np.rot90(frame.to_ndarray(format="rgb24"), int(frame.rotation) // 90 % 4)
-                size = size or picture.shape
-                if picture.shape == size:
-                    yield float(seconds), np.ascontiguousarray(picture)
-    except (av.FFmpegError, OSError) as error:
-        raise BadInput(f"'{path}' cannot be read as a video ({error}); convert it, for example to MP4.") from error
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        step = float(1 / (stream.average_rate or USUAL_RATE))
+        size: tuple[int, ...] | None = None
+        last = -step
+        for frame in _decoded(container, stream):
+            picture = np.rot90(frame.to_ndarray(format="rgb24"), int(frame.rotation) // 90 % 4)
+            seconds = frame.time if frame.time is not None and frame.time > last else last + step
+            size = size or picture.shape
+            if picture.shape == size:
+                last = float(seconds)
+                yield last, np.ascontiguousarray(picture)
+    if size is None:
+        raise BadInput(f"'{path}' cannot be read as a video (no frame can be decoded); film it again or convert it.")
 
 
-def frame_count(path: Path) -> int | None:
-    """How many frames the file says it has, None where it does not say. Raises BadInput where it cannot be read."""
+def stated(path: Path) -> Stated:
+    """What the file says of itself. Raises BadInput where it cannot be read."""
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        length = stream.duration * stream.time_base if stream.duration and stream.time_base else None
+        seconds = length if length is not None else (container.duration or 0) / av.time_base
+        return Stated(stream.frames or None, float(seconds) or None, stream.codec_context.color_trc in HDR_TRANSFERS)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    """The file, which has a picture."""
     try:
-        with av.open(str(path)) as container:
-            return (container.streams.video[0].frames or None) if container.streams.video else None
+        container = av.open(str(path))
+    except av.InvalidDataError as error:
+        raise BadInput(
+            f"'{path}' cannot be read as a video ({error}); it is none, or was cut off while it was written: "
+            "copy it again, or convert it to MP4."
+        ) from error
     except (av.FFmpegError, OSError) as error:
-        raise BadInput(f"'{path}' cannot be read as a video ({error}); convert it, for example to MP4.") from error
+        raise BadInput(f"'{path}' cannot be read ({error}); check its name.") from error
+    if not container.streams.video:
+        container.close()
+        raise BadInput(f"'{path}' has no picture; give a video file.")
+    return container
+
+
+def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Every frame that can be decoded, in order of time."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            yield from packet.decode()
+        except av.InvalidDataError:
+            continue

@@ -56,16 +56,16 @@ class Refined:
 class _Track:
     fit: Performance
     times: Floats
-    shots: NDArray[np.integer]
+    segments: NDArray[np.integer]
 
 
-def refine(fit: Performance, times: Floats, shots: NDArray[np.integer], progress: bool = False) -> Refined:
-    """Adjusts all frames of a fit, seen at `times` [N] (seconds); nothing is smooth across `shots` [N].
+def refine(fit: Performance, times: Floats, segments: NDArray[np.integer], progress: bool = False) -> Refined:
+    """Adjusts all frames of a fit, seen at `times` [N] (seconds); nothing is smooth across `segments` [N].
 
     The face of ``fit.person`` gets the new identity. A coefficient that meets its limit stops there while the others
     step on as if it had not, so that a late round may be worse than the one before; the best is returned.
     """
-    face, track = fit.person.face, _Track(fit, times, shots)
+    face, track = fit.person.face, _Track(fit, times, segments)
     solutions = list(fit.solutions)
     system = _Equations(face, track, solutions)
     costs, best = [system.cost], (system.cost, solutions, face.identity)
@@ -126,7 +126,7 @@ class _Equations:
         places = np.array([s.translation for s in solutions])
         coefficients = np.array([s.coefficients for s in solutions])
         elapsed = np.diff(track.times)
-        joined = (elapsed < GAP) & (np.diff(track.shots) == 0)
+        joined = (elapsed < GAP) & (np.diff(track.segments) == 0)
         pace = np.where(joined, 1 / np.maximum(elapsed, 1e-3), 0.0)[:, None]
         turns = (rotations[1:] * rotations[:-1].inv()).as_rotvec()
         for part, speed, scale in (

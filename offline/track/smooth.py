@@ -14,11 +14,11 @@ GAZE_SECONDS = 0.02
 """Standard deviation of the kernel. Irises tremble by a pixel; a saccade takes two frames and stays one."""
 
 
-def steady_gaze(coefficients: Floats, shots: NDArray[np.integer], fps: float) -> Floats:
-    """[N, 60] with the gaze, which is measured frame by frame, made smooth within each shot [N]."""
+def steady_gaze(coefficients: Floats, segments: NDArray[np.integer], fps: float) -> Floats:
+    """[N, 60] with the gaze, which is measured frame by frame, made smooth within each segment [N]."""
     steady = coefficients.copy()
-    for shot in np.unique(shots):
-        rows = np.ix_(shots == shot, GAZE)
+    for segment in np.unique(segments):
+        rows = np.ix_(segments == segment, GAZE)
         steady[rows] = gaussian_filter1d(coefficients[rows], GAZE_SECONDS * fps, axis=0, mode="nearest")
     return steady
 

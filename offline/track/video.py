@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -16,40 +15,22 @@ from tqdm import tqdm
 
 from offline.clip import Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
+from offline.track.figures import Speed, figures
 from offline.track.matte import Matting
+from offline.track.overlay import Overlay, axes_in_picture
 from offline.track.performance import Performance, fit_performance
-from offline.track.reading import frame_count, read_frames
+from offline.track.reading import read_frames
 from offline.track.refine import refine
+from offline.track.report import write_report
+from offline.track.reprojection import projected, reprojection_errors
+from offline.track.see import Seen, see
 from offline.track.smooth import split, steady_gaze
 from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
-from runtime.tracking.fit import Observation
-from runtime.tracking.mesh import FaceMesh
 
-SHORTEST = 2.0
-"""Seconds of face that a clip needs."""
-SAME = 0.06
-"""Mean difference of thumbnails, in 8-bit levels, below which a frame repeats the one before."""
 FIRST_FOCAL = 1.2
-THUMBNAIL = 96
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The frames of a video that show the face, each once."""
-
-    index: list[int]
-    """Numbers of the decoded frames."""
-    times: Array
-    """[N], seconds."""
-    landmarks: Array
-    """[N, 478, 3], fractions of the whole picture."""
-    width: int
-    height: int
-
-    def observations(self, focal: float) -> list[Observation]:
-        return [Observation.of(each, self.width, self.height, focal) for each in self.landmarks]
+OVERLAY = "overlay.mp4"
 
 
 def track_video(
@@ -63,62 +44,47 @@ def track_video(
 ) -> Clip:
     """Tracks the largest face of `video` and writes the clip folder `out`, whole or not at all.
 
-    `focal` is the focal length over the picture's width where known. Raises BadInput where the video cannot be read,
-    shows a face for less than two seconds, or `out` already holds something.
+    The folder ``report`` in it says how well that went. `focal` is the focal length over the picture's width where
+    known. Raises BadInput where the video cannot be read, shows one usable face for less than two seconds, or `out`
+    already holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"'{out}' already exists; choose another folder or delete it.")
+    # 1. Look at every frame once: landmarks, and which frames can be used.
+    clock = [perf_counter()]
     seen = see(video, progress)
+    clock.append(perf_counter())
+    # 2. Fit the head model: one focal length and identity, pose and expression of every frame.
     model = HeadModel.load()
     focal = focal or usual_focal(seen, model)
-    performance = fit_performance(seen.observations(focal), seen.times, model)
-    if len(performance.frames) < 2:
+    performance = fit_performance(seen.observations(focal), seen.times, model, segments=seen.segments)
+    seen = seen.only(performance.frames)
+    if len(seen.index) < 2:
         raise BadInput(f"No head fits the face in '{video}'; use a video that shows the whole face.")
-    shots = np.zeros(len(performance.frames), np.intp)
-    performance = refine(performance, seen.times[performance.frames].astype(np.float64), shots, progress).performance
+    performance = refine(performance, seen.times.astype(np.float64), seen.segments, progress).performance
+    # 3. Choose the square around head and shoulders, and turn the performance into its camera's world.
     crop = square_around(performance.solutions, focal, seen.width, seen.height)
-    fps = float(1 / np.median(np.diff(seen.times)))
-    camera, arrays = _world(seen, performance, shots, crop, focal, fps)
-    info = ClipInfo(size, round(fps, 3), len(performance.frames), "video", subject or video.stem, consent, camera)
-    wanted = {seen.index[i]: n for n, i in enumerate(performance.frames)}
+    camera, arrays = _world(seen, performance, crop, focal)
+    clock.append(perf_counter())
+    # 4. Look again: cut, matte and write the frames, and draw what was fitted.
+    info = ClipInfo(size, round(seen.fps, 3), len(seen.index), "video", subject or video.stem, consent, camera)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as unfinished:
         clip = Clip.create(Path(unfinished) / "clip", info, arrays)
-        _write_frames(clip, video, wanted, crop, progress)
+        report = clip.folder / "report"
+        report.mkdir()
+        points = projected(clip, model)
+        with Overlay(report / OVERLAY, seen.fps) as overlay:
+            _write_frames(clip, video, seen, crop, points, overlay, progress)
+        clock.append(perf_counter())
+        # 5. Report on it.
+        errors = reprojection_errors(points, crop.landmarks(seen.landmarks, seen.width, seen.height))
+        values = figures(clip, seen, errors, focal, Speed(*np.diff(clock).tolist()))
+        write_report(report, clip, seen, errors, values, OVERLAY)
         if out.exists():
             out.rmdir()
         shutil.move(clip.folder, out)
     return Clip.open(out)
-
-
-def see(video: Path, progress: bool = True) -> Seen:
-    """Landmarks of every frame of a video that shows a face and does not repeat the one before.
-
-    Raises BadInput where there are too few.
-    """
-    index, times, landmarks = [], [], []
-    last: NDArray[np.int16] | None = None
-    shape: tuple[int, ...] = (0, 0, 3)
-    total = frame_count(video)
-    with FaceMesh() as mesh:
-        frames = tqdm(read_frames(video), "landmarks", total, unit="frame", disable=not progress)
-        for number, (seconds, rgb) in enumerate(frames):
-            shape = rgb.shape
-            thumbnail = cv2.resize(rgb, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.int16)
-            if last is not None and np.abs(thumbnail - last).mean() < SAME:
-                continue
-            last = thumbnail
-            found = mesh.detect(rgb, seconds)
-            if found is not None:
-                index.append(number)
-                times.append(seconds)
-                landmarks.append(found)
-    if not index:
-        raise BadInput(f"'{video}' shows no face; use a video of one person who looks into the camera.")
-    duration = len(index) * float(np.median(np.diff(times))) if len(index) > 1 else 0.0
-    if duration < SHORTEST:
-        raise BadInput(f"'{video}' shows a face for {duration:.1f} s only; {SHORTEST:.0f} s are the least.")
-    return Seen(index, np.array(times, np.float32), np.array(landmarks, np.float32), shape[1], shape[0])
 
 
 def usual_focal(seen: Seen, model: HeadModel) -> float:
@@ -131,7 +97,7 @@ def usual_focal(seen: Seen, model: HeadModel) -> float:
 
 
 def _world(
-    seen: Seen, performance: Performance, shots: NDArray[np.integer], crop: Crop, focal: float, fps: float
+    seen: Seen, performance: Performance, crop: Crop, focal: float
 ) -> tuple[Camera, Mapping[str, NDArray[np.floating]]]:
     """The crop's camera and the clip's arrays, in a world where the head rests at the origin."""
     solutions = performance.solutions
@@ -139,25 +105,35 @@ def _world(
     rest = Rotation.from_matrix(rotations).mean().as_matrix()
     place = np.median(translations, 0)
     camera = camera_of(crop, rest, place, focal, seen.width, seen.height)
-    expression, detail = split(steady_gaze(np.array([s.coefficients for s in solutions]), shots, fps))
-    times = seen.times[performance.frames]
+    expression, detail = split(steady_gaze(np.array([s.coefficients for s in solutions]), seen.segments, seen.fps))
     return camera, {
         "expression": np.clip(expression, 0, 1),
         "detail": detail,
         "rotation": Rotation.from_matrix(rest.T @ rotations).as_quat(canonical=True),
         "translation": (translations - place) @ rest,
-        "timestamp": times - times[0],
-        "landmarks": crop.landmarks(seen.landmarks[performance.frames], seen.width, seen.height),
+        "timestamp": seen.times - seen.times[0],
+        "landmarks": crop.landmarks(seen.landmarks, seen.width, seen.height),
         "identity": performance.identity,
     }
 
 
-def _write_frames(clip: Clip, video: Path, wanted: Mapping[int, int], crop: Crop, progress: bool) -> None:
-    """Cuts, mattes and writes the frames, `wanted` mapping decoded frames to the clip's."""
-    size = clip.info.size
-    with Matting() as matting, tqdm(total=len(wanted), desc="mattes", unit="frame", disable=not progress) as bar:
-        for number, (_, rgb) in enumerate(read_frames(video)):
-            if number not in wanted:
-                continue
-            clip.write_frame(wanted[number], matting.cut_out(crop.cut(rgb, size)))
-            bar.update()
+def _write_frames(
+    clip: Clip, video: Path, seen: Seen, crop: Crop, points: Array, overlay: Overlay, progress: bool
+) -> None:
+    """Cuts, mattes and writes the used frames, and draws over each where the head was fitted, `points` [N, 478, 2]."""
+    place = {number: n for n, number in enumerate(seen.index)}
+    landmarks = crop.landmarks(seen.landmarks, seen.width, seen.height)
+    shown = {number: run.reason.words for run in seen.runs() for number in run.shown()}
+    frames = zip(range(len(seen.verdicts)), read_frames(video), strict=False)
+    with Matting() as matting, tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar:
+        for number, (_, rgb) in frames:
+            square = crop.cut(rgb, clip.info.size)
+            if number in place:
+                n = place[number]
+                person = matting.cut_out(square)
+                clip.write_frame(n, person)
+                axes = axes_in_picture(clip.info.camera, clip.state(n).pose)
+                overlay.used(square, person[..., 3], points[n], landmarks[n], axes)
+                bar.update()
+            elif number in shown:
+                overlay.dropped(square, shown[number])

@@ -74,6 +74,12 @@ class FaceMesh:
         self._locked, self._seen = box, timestamp
         return landmarks
 
+    def faces(self, rgb: NDArray[np.uint8]) -> list[Box]:
+        """Every face that the detector finds in a picture [H, W, 3]."""
+        found = self._detector.process(rgb).detections or []
+        boxes = [detection.location_data.relative_bounding_box for detection in found]
+        return [np.array([b.xmin + b.width / 2, b.ymin + b.height / 2, b.height]) for b in boxes]
+
     def reset(self) -> None:
         """Forgets the face, so that the largest one is chosen anew."""
         self._restart()
@@ -99,7 +105,7 @@ class FaceMesh:
     def _choose(self, rgb: NDArray[np.uint8], box: Box, timestamp: float) -> Box:
         """The face to follow: `box` itself, where the mesh is on it already, or another."""
         self._checked = timestamp
-        faces = self._faces(rgb)
+        faces = self.faces(rgb)
         current = box
         if self._locked is not None and timestamp - self._seen < MEMORY:
             known = [face for face in faces if _same(face, self._locked)]
@@ -113,11 +119,6 @@ class FaceMesh:
             return current
         self._rivals = 0
         return max(rivals, key=_height)
-
-    def _faces(self, rgb: NDArray[np.uint8]) -> list[Box]:
-        found = self._detector.process(rgb).detections or []
-        boxes = [detection.location_data.relative_bounding_box for detection in found]
-        return [np.array([b.xmin + b.width / 2, b.ymin + b.height / 2, b.height]) for b in boxes]
 
     def _relock(self, rgb: NDArray[np.uint8], wanted: Box) -> Array | None:
         """Points the mesh at one face by hiding the rest of a single picture from it."""
