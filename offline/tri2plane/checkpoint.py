@@ -98,6 +98,8 @@ def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
     changed = {name: value for name, value in given.items() if value is not None}
     if any(not 1 <= value <= 128 for value in changed.values()):
         raise BadInput(f"samples along a ray must be 1 to 128, got {changed}")
+    if guide_samples is not None and not run.model.preset.guide_samples:
+        raise BadInput(f"preset '{run.model.preset.name}' renders without a guide; leave --guide-samples out")
     for model in (run.model, run.averaged):
         model.preset = replace(model.preset, **changed)  # type: ignore[arg-type]
     return run

@@ -62,6 +62,10 @@ class TrainConfig:
     autocast: bool = True
     """Convolutions and linear layers in bfloat16."""
 
+    recompute: bool = False
+    """Whether samples along the rays are computed again for the gradient instead of being kept: a third more work, and
+    memory for one patch's samples instead of all active patches'."""
+
     def __post_init__(self) -> None:
         if self.losses not in LOSSES:
             raise BadInput(unknown("set of losses", self.losses, LOSSES))
@@ -90,7 +94,14 @@ class TrainConfig:
 
 TRAINING: dict[str, dict[str, Any]] = {
     "live": {"exact_slide": True},
-    "paper": {"exact_slide": True, "learning_rate": 1e-4, "losses": "paper", "slide": 112 / 512, "slide_share": 1.0},
+    "paper": {
+        "exact_slide": True,
+        "learning_rate": 1e-4,
+        "losses": "paper",
+        "slide": 112 / 512,
+        "slide_share": 1.0,
+        "recompute": True,
+    },
 }
 TRAINING["paper-1024"] = TRAINING["paper"]
 """What a new run of a preset sets other than the defaults. `paper` slides every frame, by as much as the paper does."""

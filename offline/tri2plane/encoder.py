@@ -34,7 +34,7 @@ class MotionEncoder(nn.Module):
 
 
 class StyleMapping(nn.Module):
-    """Embedding, expression, detail and latent γ → style [B, style] of mean square 1 (paper eq. 2).
+    """Embedding, expression, detail and latent γ → style [B, style] of mean square 1 (paper 3.2).
 
     Left free, the style grows in the first hundreds of steps until its own scale hides what the expression does to it.
     """

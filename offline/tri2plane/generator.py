@@ -53,9 +53,9 @@ class StyleGenerator(nn.Module):
 
     Lateral connections go from the top down, as in a feature pyramid. With `lateral` "planes" a level is the level
     before it at twice the size plus what its own block adds, so that one fetch of the sum stands for one fetch a level;
-    with "features" a level is only what its own block adds, and the fetched features are summed (eq. 5 to 7). The two
-    agree at the texels' centres of the finer plane. Between these a piecewise linear function keeps its corners in one
-    and has them cut by the doubling in the other: by an eighth of its second difference at most.
+    with "features" a level is only what its own block adds, and the fetched features are summed, as the authors' code
+    does. The two agree at the texels' centres of the finer plane. Between these a piecewise linear function keeps its
+    corners in one and has them cut by the doubling in the other: by an eighth of its second difference at most.
     """
 
     def __init__(self, preset: Preset) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from offline.tri2plane import planes as tri
 from offline.tri2plane.decoder import Decoder
@@ -60,6 +61,8 @@ class Tri2Plane(nn.Module):
         self.decoder = Decoder(preset)
         self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
+        self.recompute = False
+        """Whether the samples along the rays are computed again for the gradient instead of being kept."""
 
     def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
         """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
@@ -139,7 +142,7 @@ class Tri2Plane(nn.Module):
         """
         near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays)
         cast = camera_rays(intrinsics, extrinsics, rays)
-        return self.compose(self._fetched(levels, upto), cast, near, far, self.preset.samples, pose)
+        return self._composed(self._fetched(levels, upto), cast, near, far, pose)
 
     def whole(
         self,
@@ -160,9 +163,18 @@ class Tri2Plane(nn.Module):
         made = []
         for n, (ray, low, high) in enumerate(zip(*(squares(t, count) for t in (directions, near, far)), strict=True)):
             with torch.set_grad_enabled(torch.is_grad_enabled() and (active is None or n in active)):
-                made.append(self.compose(planes, (origins, ray), low, high, preset.samples, pose))
+                made.append(self._composed(planes, (origins, ray), low, high, pose))
         parts = ([getattr(m, name) for m in made] for name in ("features", "alpha", "depth"))
         return Rendered(*(joined(part, count) for part in parts))
+
+    def _composed(
+        self, planes: Sequence[Tensor], rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, pose: Tensor
+    ) -> Rendered:
+        """`compose` with the preset's samples, kept or computed again for the gradient."""
+        given = (planes, rays, near, far, self.preset.samples, pose)
+        if not (self.recompute and torch.is_grad_enabled()):
+            return self.compose(*given)
+        return checkpoint(self.compose, *given, use_reentrant=False)
 
     def _fetched(self, levels: list[Tensor], upto: int) -> list[Tensor]:
         """The planes that a point is looked up in to be seen with the levels up to `upto`."""

@@ -22,7 +22,7 @@ def sample_planes(planes: Tensor, points: Tensor, box: Tensor) -> Tensor:
     """Bilinear features [B, N, C] of planes [B, 3, C, H, W] at head-space points [B, N, 3], summed over the planes.
 
     A plane's texels are cells: the box's edge is the edge of the outermost texel. Outside the box the nearest edge's
-    feature is taken; the renderer gives such points no density. (Paper eq. 3; the released code sums too.)
+    feature is taken; the renderer gives such points no density. (The paper's code sums over the planes too.)
     """
     b, _, c, h, w = planes.shape
     grid = plane_coordinates(points, box).reshape(b * 3, 1, -1, 2)

@@ -38,7 +38,7 @@ def even_depths(near: Tensor, far: Tensor, samples: int, jitter: bool) -> tuple[
 
 @in_float32
 def composite_weights(optical: Tensor) -> Tensor:
-    """Weights [B, S, N] of samples with optical thickness σ·δ [B, S, N] (paper eq. 4, Max 1995).
+    """Weights [B, S, N] of samples with optical thickness σ·δ [B, S, N] (Max 1995).
 
     ``w_i = exp(-Σ_{j<i} σ_j δ_j) · (1 - exp(-σ_i δ_i))``. The sum over the samples before is a product with a strictly
     lower-triangular matrix, which every export target knows, unlike cumprod. No wall is appended behind the last

@@ -38,6 +38,20 @@ class Scene:
     """What is already known of the loss."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """A part of the picture as one level renders it, and as it should be."""
+
+    rendered: Rendered
+    target: Tensor
+    """[B, 4, W, W], the picture's own pixels."""
+    weight: Tensor
+    """[B, 1, W, W]."""
+    l1: Tensor
+    opacity: Tensor
+    """The two losses at the rendering's size, not yet weighted."""
+
+
 def loss_terms(run: Run, batch: Batch) -> Terms:
     """The weighted terms by name: each level's rendering, super-resolution, perceptual loss, opacity, latent."""
     scene = _scene(run, batch)
@@ -68,15 +82,14 @@ def _window_terms(run: Run, scene: Scene) -> Terms:
     opacity = terms["latent"].new_zeros(())
     weights = config.weights()
     for level, (share, rays) in enumerate((*coarser[: preset.levels - 1], last)):
-        rendered, crop, part, term, covered = _window_term(run, scene, level, share, rays)
-        terms[f"rgb{level + 1}"] = (
-            weights.of_level(level, preset.levels) + weights.composite * (level == preset.levels - 1)
-        ) * term
-        if weights.mask_all_levels or level == preset.levels - 1:
-            opacity = opacity + covered
+        window, finest = _window(run, scene, level, share, rays), level == preset.levels - 1
+        terms[f"rgb{level + 1}"] = (weights.of_level(level, preset.levels) + weights.composite * finest) * window.l1
+        if weights.mask_all_levels or finest:
+            opacity = opacity + window.opacity
     terms["mask"] = weights.mask * opacity
     margin = 0 if whole else 4 * preset.picture // preset.rays  # nearer to its edge convolutions lack what lies beyond
-    return terms | _picture_terms(run, rendered, crop, without_edge(part, margin) if margin else part, margin)
+    weight = without_edge(window.weight, margin) if margin else window.weight
+    return terms | _picture_terms(run, window.rendered, window.target, weight, margin)
 
 
 def _patch_terms(run: Run, scene: Scene) -> Terms:
@@ -86,9 +99,9 @@ def _patch_terms(run: Run, scene: Scene) -> Terms:
     side = preset.rays // preset.patches
     opacity = terms["latent"].new_zeros(())
     for level in range(preset.levels - 1):
-        *_, term, covered = _window_term(run, scene, level, 0.5**level, side)
-        terms[f"rgb{level + 1}"] = weights.of_level(level, preset.levels) * term
-        opacity = opacity + covered * weights.mask_all_levels
+        window = _window(run, scene, level, 0.5**level, side)
+        terms[f"rgb{level + 1}"] = weights.of_level(level, preset.levels) * window.l1
+        opacity = opacity + window.opacity * weights.mask_all_levels
     active = torch.randperm(preset.patches**2)[: config.active]
     made = model.whole(scene.levels, scene.pose, batch.intrinsics, batch.extrinsics, active.tolist())
     small, light = area(scene.picture, preset.rays), area(scene.weight, preset.rays)
@@ -102,19 +115,16 @@ def _patch_terms(run: Run, scene: Scene) -> Terms:
     return terms | _picture_terms(run, made, scene.picture, scene.weight, 0)
 
 
-def _window_term(
-    run: Run, scene: Scene, level: int, share: float, rays: int
-) -> tuple[Rendered, Tensor, Tensor, Tensor, Tensor]:
-    """A window's rendering by one level, its picture and weight, and their L1 and opacity loss, not yet weighted."""
+def _window(run: Run, scene: Scene, level: int, share: float, rays: int) -> Window:
+    """A random window, `share` of the picture wide, rendered by rays² with the levels up to `level`."""
     batch, model = scene.batch, run.model
     corner = window_corner(batch, scene.pose, share, run.config.face_windows)
     intrinsics = window_intrinsics(batch.intrinsics, corner[:, 0], corner[:, 1], share)
     rendered = model.render(scene.levels, level, scene.pose, intrinsics, batch.extrinsics, rays)
     crop, part = (cut(t, corner, share) for t in (scene.picture, scene.weight))
     small, light = area(crop, rays), area(part, rays)
-    term = weighted_l1(rendered.features[:, :3], small[:, :3], light)
-    covered = opacity_loss(rendered.alpha * (light > 0), small[:, 3:] * (light > 0))
-    return rendered, crop, part, term, covered
+    l1 = weighted_l1(rendered.features[:, :3], small[:, :3], light)
+    return Window(rendered, crop, part, l1, opacity_loss(rendered.alpha * (light > 0), small[:, 3:] * (light > 0)))
 
 
 def _picture_terms(run: Run, rendered: Rendered, target: Tensor, weight: Tensor, margin: int) -> Terms:

@@ -86,7 +86,7 @@ def train(
         clip, run.config.seed, run.step, run.config.batch, workers, readers_for(run.device), run.device.type == "cuda"
     )
     try:
-        with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a") as log:
+        with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a", buffering=1) as log:
             while (progress := workers.agree(_due(budget, run, began), run.device)) < 1:
                 asked = time.perf_counter()
                 batch = next(coming).to(run.device)
@@ -146,6 +146,7 @@ def step(
     for group in optimiser.param_groups:
         group["lr"] = rate * group["scale"]
     run.model.train()
+    run.model.recompute = config.recompute
     with torch.autocast(run.device.type, torch.bfloat16, enabled=config.autocast):
         terms = loss_terms(run, batch)
     total = torch.stack(list(terms.values())).sum()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from offline.clip import Clip
+from offline.perceptual import Lpips
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.config import TRAINING, TrainConfig
 from offline.tri2plane.crops import slide
@@ -88,6 +89,19 @@ def test_lpips_takes_the_place_of_sharpness(clip: Clip, tmp_path: Path) -> None:
     assert terms(run, clip)["lpips"] == pytest.approx(0.1 * got["lpips"], rel=1e-6)
     run.config = replace(run.config, losses="mien")
     assert {"lpips", "sr"} <= set(terms(run, clip))
+
+
+def test_lpips_itself_reaches_the_networks(clip: Clip, tmp_path: Path) -> None:
+    """With random weights: what it sees of the picture flows back to the planes."""
+    torch.manual_seed(0)
+    run = tiny_run(tmp_path, clip, TINY_LIVE, losses="paper", slide=0.0)
+    run.judge = Lpips()
+    torch.nn.init.normal_(run.model.super_resolution.tail.weight, std=0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        term = loss_terms(run, load_batch(clip, np.array([0, 3])))["lpips"]
+    term.backward()
+    still = dict(run.model.named_parameters())["generator.to_planes.2.still"].grad
+    assert term > 0 and still is not None and still.abs().sum() > 0
 
 
 def test_what_is_not_known_is_not_judged(clip: Clip, tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from offline.tri2plane.generator import StyleGenerator
 from offline.tri2plane.layers import upsample
 from offline.tri2plane.planes import sample_planes
 from offline.tri2plane.to_planes import MixedTriPlane, mix_planes
 from runtime.contract.axes import PLANE_AXES
+from tests.tri2plane.tiny import TINY
 
 BOX = torch.tensor([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
 
@@ -39,6 +43,17 @@ def test_mixed_planes_depend_on_each_other_and_keep_their_order() -> None:
     assert got.shape == (2, 12, 8, 8)
     alone = layer(x[1:], style[1:])  # a batch must not mix
     torch.testing.assert_close(got[1:], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_a_level_for_summed_features_is_what_its_own_block_adds() -> None:
+    torch.manual_seed(0)
+    summed, apart = StyleGenerator(TINY), StyleGenerator(replace(TINY, lateral="features"))
+    apart.load_state_dict(summed.state_dict())
+    style = torch.randn(1, TINY.style)
+    whole, own = summed.side_by_side(style), apart.side_by_side(style)
+    assert torch.equal(whole[0], own[0])
+    for level in (1, 2):
+        torch.testing.assert_close(whole[level], own[level] + upsample(whole[level - 1]))
 
 
 def test_summing_planes_and_summing_features_agree_at_the_texels_of_the_finer_plane() -> None:

@@ -63,6 +63,22 @@ def test_only_active_patches_carry_a_gradient(preset: Preset) -> None:
         assert reached == (number in (5, 6)), number
 
 
+@pytest.mark.parametrize("preset", VARIANTS.values(), ids=VARIANTS)
+def test_computing_again_changes_no_gradient(preset: Preset) -> None:
+    """Jittered samples too: the second time they are where they were the first."""
+    model = model_of(preset).train()
+    results = []
+    for again in (False, True):
+        model.recompute = again
+        model.zero_grad()
+        torch.manual_seed(2)
+        levels = model.planes(*drive(preset), model.resting_latent(1))
+        model.whole(levels, *front_view(), active={0, 5}).features.square().sum().backward()
+        results.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    assert len(results[0]) == len(results[1])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_latent_at_inference_is_zero() -> None:
     model = model_of(TINY_LIVE)
     assert model.resting_latent(3).shape == (3, TINY_LIVE.latent) and not model.resting_latent(3).any()

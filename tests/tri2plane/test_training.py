@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 from export.bake import drive_tensors
 from offline.clip import Clip
 from offline.tri2plane import checkpoint
-from offline.tri2plane.checkpoint import load
+from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.crops import slide as slide_batch
 from offline.tri2plane.dataset import frames_of_step, load_batch
+from offline.tri2plane.devices import choose_device
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
@@ -28,7 +29,7 @@ from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
-from tests.tri2plane.variants import TINY_LIVE
+from tests.tri2plane.variants import TINY_LIVE, TINY_PAPER, VARIANTS
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,16 @@ def test_a_checkpoint_that_is_not_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.safetensors").write_bytes(b"nonsense" * 10)
     with pytest.raises(BadInput, match="not a readable checkpoint"):
         load(tmp_path)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(BadInput, match=r"'cud'; did you mean 'cuda'\?"):
+        choose_device("cud")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == torch.device("cpu")
+        with pytest.raises(BadInput, match="finds no CUDA device"):
+            choose_device("cuda")
 
 
 def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
@@ -176,7 +187,7 @@ def test_a_run_begun_before_there_were_new_options_goes_on(clip: Clip, tmp_path:
     for name in ("encoder", "encoder_norm", "embedding", "mapping", "residual_trunk", "levels", "mixing", "lateral",
                  "density_hidden", "patches", "super_resolution"):  # fmt: skip
         del meta["preset"][name]
-    for name in ("losses", "perceptual", "lpips", "active", "exact_slide"):
+    for name in ("losses", "perceptual", "lpips", "active", "exact_slide", "recompute"):
         del meta["train"][name]
     save_file(tensors, path, metadata={"mien": json.dumps(meta)})
     old = load(tmp_path)[0]
@@ -192,6 +203,32 @@ def test_what_inference_sees_does_not_depend_on_the_training_frames_latents(clip
     assert torch.equal(predict(run, batch), before)
     drive = drive_tensors([DriveState()], run.model.preset.latent)
     assert torch.equal(drive["latent"], run.averaged.resting_latent(1))
+
+
+def test_other_samples_than_trained_with(clip: Clip, tmp_path: Path) -> None:
+    run, batch = tiny_run(tmp_path / "a", clip), load_batch(clip, np.array([8]))
+    first = predict(run, batch)
+    assert not torch.equal(predict(sampled(run, 9, 12), batch), first)
+    with pytest.raises(BadInput, match="must be 1 to 128"):
+        sampled(run, 0, None)
+    with pytest.raises(BadInput, match="'tiny-paper' renders without a guide"):
+        sampled(tiny_run(tmp_path / "b", clip, TINY_PAPER), None, 8)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("preset", VARIANTS.values(), ids=VARIANTS)
+def test_a_run_goes_from_a_gpu_to_the_processor(clip: Clip, tmp_path: Path, preset: Preset) -> None:
+    device = choose_device("cuda")
+    train(tiny_run(tmp_path, clip, preset), clip, Budget(steps=1))
+    run, tensors = load(tmp_path, device)
+    optimiser = train(run, clip, Budget(steps=4), tensors)
+    polish(run, clip, 0.01, optimiser)
+    batch = load_batch(clip, np.array([8, 9]))
+    on_gpu, on_cpu = predict(run, batch), predict(load(tmp_path)[0], batch)
+    assert (on_gpu - on_cpu).abs().max() < 2e-2  # TF32 keeps ten bits of mantissa
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len(rows) == 4 and all(np.isfinite(row["sr"]) for row in rows)
 
 
 def test_detail_beyond_what_training_saw_does_not_count(clip: Clip, tmp_path: Path) -> None:
