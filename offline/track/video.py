@@ -132,7 +132,9 @@ def _write_frames(
 
     def write(n: int, square: NDArray[np.uint8], person: NDArray[np.uint8]) -> None:
         clip.write_frame(n, person)
-        overlay.used(square, person[..., 3], points[n], landmarks[n], axes_in_picture(clip.info.camera, clip.state(n).pose))
+        overlay.used(
+            square, person[..., 3], points[n], landmarks[n], axes_in_picture(clip.info.camera, clip.state(n).pose)
+        )
 
     with (
         Matting() as matting,
