@@ -45,9 +45,8 @@ def _table(figures: dict[str, Any]) -> str:
     rows = []
     for row in figures["rows"]:
         cells = [number(row[m.key], m.digits) for m in metrics]
-        marked = [
-            f'<span class="best">{c}</span>' if c == best[m.key] else c for c, m in zip(cells, metrics, strict=True)
-        ]
+        pairs = zip(cells, metrics, strict=True)
+        marked = [f'<span class="best">{c}</span>' if c == best[m.key] else c for c, m in pairs]
         rows.append([escape(row["label"]), *marked, number(row["minutes"], 1)])
     notes = "".join(f"<dt>{escape(m.label)}</dt><dd>{escape(m.definition)}{_absent(figures, m)}</dd>" for m in metrics)
     columns = ("planes", *heads, "minutes")
