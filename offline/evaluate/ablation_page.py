@@ -45,8 +45,8 @@ def _table(figures: dict[str, Any]) -> str:
     rows = []
     for row in figures["rows"]:
         cells = [number(row[m.key], m.digits) for m in metrics]
-        marked = [f'<span class="best">{c}</span>' if row[m.key] is not None and row[m.key] == best[m.key] else c
-                  for c, m in zip(cells, metrics, strict=True)]  # fmt: skip
+        pairs = zip(cells, metrics, strict=True)
+        marked = [f'<span class="best">{c}</span>' if c == best[m.key] else c for c, m in pairs]
         rows.append([escape(row["label"]), *marked, number(row["minutes"], 1)])
     notes = "".join(f"<dt>{escape(m.label)}</dt><dd>{escape(m.definition)}{_absent(figures, m)}</dd>" for m in metrics)
     columns = ("planes", *heads, "minutes")
@@ -58,11 +58,13 @@ def _absent(figures: dict[str, Any], metric: Metric) -> str:
     return "" if reason is None else f' <span class="absent">Absent: {escape(reason)}.</span>'
 
 
-def _best(values: list[float | None], metric: Metric) -> float | None:
+def _best(values: list[float | None], metric: Metric) -> str | None:
+    """The best value as the table writes it, so that rows which look alike are marked alike."""
     known = [v for v in values if v is not None]
     if not known:
         return None
-    return {"higher": max(known), "lower": min(known), "zero": min(known, key=abs)}[metric.better]
+    best = {"higher": max(known), "lower": min(known), "zero": min(known, key=abs)}[metric.better]
+    return number(best, metric.digits)
 
 
 def _strip(ablation: Ablation) -> str:

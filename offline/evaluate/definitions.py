@@ -53,8 +53,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "sharpness_balance", "Sharpness balance", "%", 1, "zero",
-        "Sum of g over the rendering against its sum over the frame: below 0 the avatar is softer than the person, "
-        "above it harsher.",
+        "Sum over pixels of the grey's |step down| + |step right| on the rendering, against that on the frame: below 0 "
+        "the avatar is softer than the person, above it harsher.",
     ),
     Metric(
         "flicker", "Flicker", "8-bit levels", 3, "lower",
