@@ -54,6 +54,10 @@ class Matting:
     ) -> None:
         self._segmentation.close()
 
+    def forget_frame(self) -> None:
+        """Takes the next picture afresh; for a cut or a gap."""
+        self._last = None
+
     def cut_out(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGBA [H, W, 4], straight alpha, of the person in a picture [H, W, 3]."""
         alpha = self.matte(rgb)

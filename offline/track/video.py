@@ -127,6 +127,7 @@ def _write_frames(
     """Cuts, mattes and writes the used frames, and draws over each where the head was fitted, `points` [N, 478, 2]."""
     place = {number: n for n, number in enumerate(seen.index)}
     landmarks = crop.landmarks(seen.landmarks, seen.width, seen.height)
+    starts = np.diff(seen.segments, prepend=-1) != 0
     shown = {number: run.reason.words for run in seen.runs() for number in run.shown()}
     frames = zip(range(len(seen.verdicts)), read_frames(video), strict=False)
 
@@ -145,6 +146,8 @@ def _write_frames(
         for number, (_, rgb) in frames:
             square = crop.cut(rgb, clip.info.size)
             if number in place:
+                if starts[place[number]]:
+                    matting.forget_frame()
                 pending.append(writer.submit(write, place[number], square, matting.cut_out(square)))
                 bar.update()
             elif number in shown:

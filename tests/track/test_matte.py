@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from offline.track.matte import Matting, on_colour_lines, person_colour
@@ -48,3 +49,24 @@ def test_the_matte_of_an_empty_wall_is_empty() -> None:
     with Matting() as matting:
         cut = matting.cut_out(np.full((128, 128, 3), 200, np.uint8))
     assert cut.shape == (128, 128, 4) and cut[..., 3].max() < 128
+
+
+def figure(middle: int) -> np.ndarray:
+    """Somebody before a pale wall, as a child would draw them."""
+    picture = np.full((256, 256, 3), 220, np.uint8)
+    cv2.ellipse(picture, (middle, 260), (70, 90), 0, 0, 360, (40, 50, 120), -1)
+    cv2.ellipse(picture, (middle, 120), (38, 52), 0, 0, 360, (225, 175, 150), -1)
+    cv2.ellipse(picture, (middle, 85), (42, 30), 0, 180, 360, (60, 40, 30), -1)
+    for x, y in ((-14, 112), (14, 112), (0, 145)):
+        cv2.ellipse(picture, (middle + x, y), (7, 4), 0, 0, 360, (60, 30, 30), -1)
+    return picture
+
+
+def test_a_forgotten_picture_leaves_nothing_in_the_next() -> None:
+    with Matting() as fresh, Matting() as used:
+        expected = fresh.matte(figure(150))
+        used.matte(figure(100))
+        assert not np.array_equal(used.matte(figure(150)), expected)
+        used.matte(figure(100))
+        used.forget_frame()
+        np.testing.assert_array_equal(used.matte(figure(150)), expected)
