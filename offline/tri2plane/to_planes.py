@@ -38,6 +38,7 @@ class MixedTriPlane(nn.Module):
         super().__init__()
         self.first = ModulatedConv(inputs, 3 * channels, style)
         self.rounds = nn.ModuleList(ModulatedConv(3 * channels, channels, style) for _ in range(rounds))
+        self.gain = nn.Parameter(torch.tensor(0.1))  # the sum over planes and levels would begin with glaring colours
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """[B, I, H, W] → the three planes side by side, [B, 3·C, H, W]."""
@@ -46,7 +47,7 @@ class MixedTriPlane(nn.Module):
         for convolution in self.rounds:
             mixed = convolution(mix_planes(planes).flatten(0, 1), each)
             planes = leaky(mixed).unflatten(0, (-1, 3))
-        return planes.flatten(1, 2)
+        return planes.flatten(1, 2) * self.gain
 
 
 def mix_planes(planes: Tensor) -> Tensor:

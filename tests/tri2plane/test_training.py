@@ -169,6 +169,16 @@ def test_a_long_polishing_saves_on_the_way(clip: Clip, tmp_path: Path, monkeypat
     assert len(saves) >= 3 and all(0.2 <= b - a < 1 for a, b in pairwise(saves[:-1]))
 
 
+def test_a_call_ends_in_its_own_time_and_the_next_goes_on(clip: Clip, tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, clip)
+    train(run, clip, Budget(steps=500, call=0.3))
+    assert 1 <= run.step < 500
+    again, tensors = load(tmp_path)
+    assert again.step == run.step
+    train(again, clip, Budget(steps=run.step + 1), tensors)
+    assert again.step == run.step + 1
+
+
 def test_the_log_holds_time_and_memory(clip: Clip, tmp_path: Path) -> None:
     train(tiny_run(tmp_path, clip), clip, Budget(steps=2))
     for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()):
