@@ -1,11 +1,11 @@
-"""The paper's Table 2 at a size that finishes: levels of planes, and the sliding window, each row trained alike."""
+"""What each part brings: rows that are trained alike but for one thing, at a size that finishes."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +29,61 @@ REDUCED = replace(
 )
 """Small enough that four trainings are a matter of an hour or two on two cores; planes of 32², 64² and 128²."""
 FIGURES = ("psnr", "ssim", "flip", "f_lmd_px", "lpips", "sharpness_balance")
-SHOWN = "three"
-"""The row that is trained first: where only minutes are given, its steps are every other row's."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of the table."""
+    """A row of a table: what differs from the reduced preset and from the training's defaults."""
 
     key: str
     label: str
-    levels: int
-    window: bool
+    preset: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
-VARIANTS = (
-    Variant("one", "Φ128 alone", 1, True),
-    Variant("two", "Φ128 + Φ256", 2, True),
-    Variant("three-still", "Φ128 + Φ256 + Φ512, no sliding window", 3, False),
-    Variant("three", "Φ128 + Φ256 + Φ512", 3, True),
-)
-"""In the order of the table; Φ128, Φ256 and Φ512 stand for the reduced preset's three sizes."""
+@dataclass(frozen=True)
+class Table:
+    """Rows to compare."""
+
+    title: str
+    variants: tuple[Variant, ...]
+    """The last one is trained first."""
+    same_steps: bool
+    """Whether all rows take the steps that the first to be trained does in its time, or each the same time."""
+
+    def only(self, *keys: str) -> Table:
+        """The rows with these keys."""
+        return replace(self, variants=tuple(v for v in self.variants if v.key in keys))
+
+
+TABLES = {
+    "planes": Table(
+        "Levels and sliding window",
+        (
+            Variant("one", "Φ128 alone", {"levels": 1}),
+            Variant("two", "Φ128 + Φ256", {"levels": 2}),
+            Variant("three-still", "Φ128 + Φ256 + Φ512, no sliding window", config={"slide_share": 0.0}),
+            Variant("three", "Φ128 + Φ256 + Φ512"),
+        ),
+        same_steps=True,
+    ),
+    "speed": Table(
+        "Quality for the same minutes",
+        (
+            Variant("rate", "the paper's learning rate, 1e-4", config={"learning_rate": 1e-4}),
+            Variant("blind", "64 samples a ray, no guide", {"samples": 64, "guide_samples": 0}),
+            Variant("float32", "float32", config={"autocast": False}),
+            Variant("still", "still planes learn no faster", config={"still_rate": 1.0}),
+            Variant("faces", "windows anywhere", config={"face_windows": 0.0}),
+            Variant("features", "eyes and mouth count like the rest", config={"feature_strength": 0.0}),
+            Variant("edges", "no sharpness loss", config={"sharpness_weight": 0.0}),
+            Variant("all", "as shipped"),
+        ),
+        same_steps=False,
+    ),
+}
+"""`planes`: the paper's Table 2; Φ128, Φ256 and Φ512 stand for the reduced preset's three sizes. `speed`: as shipped,
+and without one of the things that make training quick."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +100,20 @@ class Ablation:
 
 def ablate(
     clip: Clip, folder: Path, budget: Budget, count: int | None = None, lpips: Path | None = None,
-    preset: Preset = REDUCED, variants: Sequence[Variant] = VARIANTS, device: torch.device = CPU,
+    preset: Preset = REDUCED, table: Table = TABLES["planes"], device: torch.device = CPU,
 ) -> Ablation:  # fmt: skip
     """Train every variant into ``folder/KEY`` from the same seed on the same frames, measure it, write ablation.json.
 
-    All take as many steps as the first to be trained, `SHOWN`, does within `budget`. What is there already of a row is
-    gone on with, and a finished one only read. Raises BadInput where the folder holds another ablation.
+    The last of the table is trained within `budget`, the others within the same or in as many steps, as the table
+    wants. What is there already of a row is gone on with, and a finished one only read. Raises BadInput where the
+    folder holds another ablation.
     """
     size = preset.for_picture(clip.info.size)
     steps, rows, runs = None, {}, {}
     indices = chosen(clip, count)
     with Judges(lpips, device) as judges:
-        for variant in sorted(variants, key=lambda v: v.key != SHOWN):
-            spent = budget if steps is None else Budget(None, steps)
+        for variant in reversed(table.variants):
+            spent = budget if steps is None or not table.same_steps else Budget(None, steps)
             run = _trained(clip, folder / variant.key, size, variant, spent, device)
             steps = run.step if steps is None else steps
             rows[variant.key] = _row(run, clip, variant, indices, judges)
@@ -88,22 +123,22 @@ def ablate(
         "clip": {"folder": clip.folder.name, "frames": len(clip), "size": clip.info.size},
         "subject": clip.info.subject,
         "frames": len(indices),
-        "steps": steps,
+        "title": table.title,
+        "steps": steps if table.same_steps else None,
         "preset": size.as_dict(),
         "machine": machine() | {"device": device_name(device)},
         "absent": absent,
-        "rows": [rows[v.key] for v in variants],
+        "rows": [rows[v.key] for v in table.variants],
     }
     (folder / "ablation.json").write_text(as_json(figures))
     frame = indices[len(indices) // 2]
-    pictures = [truth_and_prediction(runs[v.key], clip, frame) for v in variants]
+    pictures = [truth_and_prediction(runs[v.key], clip, frame) for v in table.variants]
     return Ablation(figures, pictures[0][0], [made for _, made in pictures])
 
 
 def _trained(clip: Clip, folder: Path, preset: Preset, variant: Variant, budget: Budget, device: torch.device) -> Run:
     """The variant's run, trained until the budget is spent; all draw from the same seed."""
-    wanted = replace(preset, levels=variant.levels)
-    config = TrainConfig() if variant.window else TrainConfig(slide_share=0.0)
+    wanted, config = replace(preset, **variant.preset), TrainConfig(**variant.config)
     if (folder / "checkpoint.safetensors").exists():
         run, optimiser = load(folder, device)
         _same(run, clip, wanted, config)
@@ -130,8 +165,8 @@ def _row(run: Run, clip: Clip, variant: Variant, indices: list[int], judges: Jud
     frames = [(frame.scores, frame.faces) for frame in look(run, clip, indices, judges)]
     found = means(columns([scores for scores, _ in frames]))
     row = {
-        "asked": asked, "label": variant.label, "levels": variant.levels, "window": variant.window,
-        "minutes": run.seconds / 60, **{name: found[name] for name in FIGURES},
+        "asked": asked, "label": variant.label, "preset": dict(variant.preset), "config": dict(variant.config),
+        "steps": run.step, "minutes": run.seconds / 60, **{name: found[name] for name in FIGURES},
         **faces_found([faces for _, faces in frames]),
     }  # fmt: skip
     temporary = path.with_name(f".{os.getpid()}-row.json")

@@ -17,7 +17,7 @@ def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
     """Write index.html into `folder`; returns its path."""
     figures = ablation.figures
     title = f"Ablation on {figures['subject'] or figures['clip']['folder']}"
-    body = f"<h1>{escape(title)}</h1>{_about(figures)}" + section("Levels and sliding window", _table(figures))
+    body = f"<h1>{escape(title)}</h1>{_about(figures)}" + section(figures["title"], _table(figures))
     body += section("One held-out frame", _strip(ablation))
     path = folder / "index.html"
     path.write_text(document(title, body), encoding="utf-8")
@@ -26,8 +26,9 @@ def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
 
 def _about(figures: dict[str, Any]) -> str:
     clip, sizes = figures["clip"], figures["preset"]
+    spent = f"for {figures['steps']} steps" if figures["steps"] else "for the same time"
     lines = (
-        f"Every row was trained for {figures['steps']} steps from the same seed on {clip['folder']} ({clip['frames']} "
+        f"Every row was trained {spent} from the same seed on {clip['folder']} ({clip['frames']} "
         f"frames, {clip['size']}²) and measured on {figures['frames']} held-out frames.",
         f"Preset {sizes['name']}: planes of {sizes['plane_channels']} channels, rendered at {sizes['rays']}². The "
         "three levels bear the names that they have in the paper, and are smaller. "
@@ -47,9 +48,9 @@ def _table(figures: dict[str, Any]) -> str:
         cells = [number(row[m.key], m.digits) for m in metrics]
         pairs = zip(cells, metrics, strict=True)
         marked = [f'<span class="best">{c}</span>' if c == best[m.key] else c for c, m in pairs]
-        rows.append([escape(row["label"]), *marked, number(row["minutes"], 1)])
+        rows.append([escape(row["label"]), *marked, str(row["steps"]), number(row["minutes"], 1)])
     notes = "".join(f"<dt>{escape(m.label)}</dt><dd>{escape(m.definition)}{_absent(figures, m)}</dd>" for m in metrics)
-    columns = ("planes", *heads, "minutes")
+    columns = ("", *heads, "steps", "minutes")
     return table(columns, rows, figures=range(1, len(columns)), wide=False) + f"<dl>{notes}</dl>"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.clip import Clip
-from offline.evaluate.ablation import FIGURES, ablate
+from offline.evaluate.ablation import FIGURES, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
@@ -18,6 +18,7 @@ from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.devices import DEVICES, choose_device
 from offline.tri2plane.train import Budget
 from runtime.errors import BadInput
+from runtime.naming import unknown
 
 ABLATION_MINUTES = 20.0
 
@@ -35,8 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
     parser.add_argument(
         "--ablate", type=Path, metavar="CLIP",
-        help="instead: train one, two and three levels, and three without the sliding window, on this clip into -o",
+        help="instead: train the rows of a --table on this clip into -o, and compare them",
     )  # fmt: skip
+    parser.add_argument(
+        "--table", default="planes", help=f"with --ablate: {', '.join(TABLES)} (levels and sliding window, speed-ups)"
+    )
     parser.add_argument("--minutes", type=float, help=f"with --ablate: a row's training ({ABLATION_MINUTES:.0f})")
     parser.add_argument("--steps", type=int, help="with --ablate: a row's training steps, instead of minutes")
 
@@ -69,14 +73,18 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     if args.out is None:
-        raise BadInput("--ablate trains four runs; say where with -o FOLDER")
+        raise BadInput("--ablate trains several runs; say where with -o FOLDER")
+    if args.table not in TABLES:
+        raise BadInput(unknown("table", args.table, TABLES))
     if any(v is not None for v in (args.clip, args.cross, args.samples, args.guide_samples)):
         raise BadInput("--clip, --cross, --samples and --guide-samples are for measuring a run, not for --ablate")
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
         raise BadInput("--minutes and --steps must be positive")
     budget = Budget(args.minutes or (None if args.steps else ABLATION_MINUTES), args.steps)
     device = choose_device(args.device)
-    done = ablate(Clip.open(args.ablate), args.out, budget, args.frames, args.lpips, device=device)
+    done = ablate(
+        Clip.open(args.ablate), args.out, budget, args.frames, args.lpips, table=TABLES[args.table], device=device
+    )
     page = write_ablation_page(done, args.out)
     if not args.json:
         digits = {metric.key: metric.digits for metric in METRICS}
