@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from offline.track.matte import Matting, on_colour_lines, person_colour
+from offline.track.measure_matte import measure
+from tests.tri2plane.tiny import tiny_clip
 
 SIZE = 128
 PERSON, WALL = np.array([0.2, 0.1, 0.05]), np.array([0.8, 0.75, 0.7])
@@ -70,3 +74,9 @@ def test_a_forgotten_picture_leaves_nothing_in_the_next() -> None:
         used.matte(figure(100))
         used.forget_frame()
         np.testing.assert_array_equal(used.matte(figure(150)), expected)
+
+
+def test_mattes_are_measured_before_every_wall(tmp_path: Path) -> None:
+    found = measure(tiny_clip(tmp_path / "clip"), frames=1)
+    assert len(found) == 5
+    assert all(0 <= difference < 0.5 and 5 < decibels < 60 for difference, decibels in found.values())
