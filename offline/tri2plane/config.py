@@ -56,7 +56,7 @@ class TrainConfig:
     """Of a preset that renders in patches, how many of them carry a gradient in a step."""
     exact_slide: bool = False
     """Whether the sliding window is computed in float32 though autocast is on. In bfloat16 a slide of 25 pixels misses
-    by up to 0.15."""
+    by about a tenth of one."""
     average: float = 0.999
     """Decay of the moving average of the weights, which is what gets baked."""
     autocast: bool = True
