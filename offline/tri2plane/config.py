@@ -54,14 +54,10 @@ class TrainConfig:
     """Folder of the weights of "lpips" (`offline.perceptual`)."""
     active: int = 4
     """Of a preset that renders in patches, how many of them carry a gradient in a step."""
-    exact_slide: bool = False
-    """Whether the sliding window is computed in float32 though autocast is on. In bfloat16 a slide of 25 pixels misses
-    by about a tenth of one."""
     average: float = 0.999
     """Decay of the moving average of the weights, which is what gets baked."""
     autocast: bool = True
     """Convolutions and linear layers in bfloat16."""
-
     recompute: bool = False
     """Whether samples along the rays are computed again for the gradient instead of being kept: a third more work, and
     memory for one patch's samples instead of all active patches'."""
@@ -93,9 +89,7 @@ class TrainConfig:
 
 
 TRAINING: dict[str, dict[str, Any]] = {
-    "live": {"exact_slide": True},
     "paper": {
-        "exact_slide": True,
         "learning_rate": 1e-4,
         "losses": "paper",
         "slide": 112 / 512,

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from offline.precision import in_float32
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.crops import area, cut, slide, window_corner, without_edge
 from offline.tri2plane.dataset import Batch
@@ -61,7 +60,7 @@ def loss_terms(run: Run, batch: Batch) -> Terms:
 def _scene(run: Run, batch: Batch) -> Scene:
     config, model = run.config, run.model
     preset, strength = model.preset, config.weights().features
-    pose, known, picture = (in_float32(slide) if config.exact_slide else slide)(batch, config.slide, config.slide_share)
+    pose, known, picture = slide(batch, config.slide, config.slide_share)
     with torch.no_grad():
         maps = run.maps(batch.expression, batch.detail)
         maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)

@@ -41,11 +41,11 @@ def config(folder: Path) -> dict[str, object]:
 def test_it_says_and_keeps_what_it_trains_with(clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mien_train(str(clip.folder), "-o", str(tmp_path / "a"), "--steps", "1", "--batch", "2")
     kept = config(tmp_path / "a")
-    assert (kept["losses"], kept["perceptual"], kept["exact_slide"], kept["batch"]) == ("mien", "sharpness", False, 2)
+    assert (kept["losses"], kept["perceptual"], kept["batch"]) == ("mien", "sharpness", 2)
     assert "losses 'mien' with the sharpness loss in place of LPIPS" in capsys.readouterr().out
     mien_train(str(clip.folder), "-o", str(tmp_path / "b"), "--steps", "1", "--preset", "live", "--losses", "paper")
     kept = config(tmp_path / "b")
-    assert (kept["losses"], kept["exact_slide"]) == ("paper", True)  # the second is the preset's own
+    assert kept["losses"] == "paper"
     assert "preset live on cpu, 1 worker(s); losses 'paper'" in capsys.readouterr().out
 
 

@@ -197,7 +197,7 @@ def test_a_run_begun_before_there_were_new_options_goes_on(clip: Clip, tmp_path:
     for name in ("encoder", "encoder_norm", "embedding", "mapping", "residual_trunk", "levels", "mixing", "lateral",
                  "density_hidden", "patches", "super_resolution"):  # fmt: skip
         del meta["preset"][name]
-    for name in ("losses", "perceptual", "lpips", "active", "exact_slide", "recompute"):
+    for name in ("losses", "perceptual", "lpips", "active", "recompute"):
         del meta["train"][name]
     save_file(tensors, path, metadata={"mien": json.dumps(meta)})
     old = load(tmp_path)[0]
