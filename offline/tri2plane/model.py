@@ -79,7 +79,13 @@ class Tri2Plane(nn.Module):
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
 
     def resting_latent(self, count: int) -> Tensor:
-        """γ as inference sees it, [count, γ]."""
+        """γ as inference sees it, [count, γ]: zero.
+
+        γ takes up what a frame shows and its coefficients cannot say, such as light or a collar that shifts, so that
+        the networks need not blur over it. A live frame has no such record. So training shows each frame its own γ half
+        of the time and zero the other half (`TrainConfig.latent_share`): zero is what every frame was trained with too,
+        while no frame ever saw the mean of all γ.
+        """
         return self.box.new_zeros(count, self.preset.latent)
 
     def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
