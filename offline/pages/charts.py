@@ -89,11 +89,10 @@ def heat_map(
 
 
 def _curve(x: ArrayLike, y: ArrayLike, log: bool) -> Curve:
-    """x and y [N], both NaN at a break."""
+    """x and y [N], y NaN at a break."""
     across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
     up = _logarithm(up) if log else up
-    known = np.isfinite(across) & np.isfinite(up)
-    return np.where(known, across, np.nan), np.where(known, up, np.nan)
+    return across, np.where(np.isfinite(across) & np.isfinite(up), up, np.nan)
 
 
 def _logarithm(values: ArrayLike) -> NDArray[np.float64]:
@@ -131,7 +130,7 @@ def _band(axes: Axes, start: float, end: float, meaning: str) -> str:
     left, right = np.clip([axes.x(start), axes.x(end)], LEFT, axes.width - RIGHT)
     height = axes.height - TOP - BOTTOM
     return (
-        f'<rect class="band" x="{left:.1f}" y="{TOP}" width="{max(right - left, 1):.1f}" height="{height}">'
+        f'<rect class="band" x="{left:.1f}" y="{TOP}" width="{max(right - left, 2):.1f}" height="{height}">'
         f"<title>{escape(meaning)}</title></rect>"
     )
 

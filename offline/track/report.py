@@ -109,9 +109,9 @@ def _pose_charts(clip: Clip, seen: Seen) -> list[Html]:
     lines = line_chart(
         curves,
         "time, s",
-        "degrees from the usual pose",
+        "degrees",
         wide=True,
-        caption="Positive yaw turns to your left, pitch lowers the chin, roll tilts to your right.",
+        caption="From the usual pose. Positive yaw turns to your left, pitch lowers the chin, roll tilts right.",
     )
     cells = heat_map(
         counts,

@@ -36,6 +36,7 @@ def test_ticks_are_round_numbers_within_the_range(low: float, high: float, expec
 def test_a_single_value_has_ticks_around_it(value: float) -> None:
     found = ticks(*extent(np.array([value])))
     assert 2 <= len(found) <= 10 and found[0] < value + 1e-3 and found[-1] > value - 1e-3
+    assert len({f"{tick:g}" for tick in found}) == len(found)  # as they are written
 
 
 def test_there_is_room_beyond_the_ends_but_not_beyond_zero() -> None:
@@ -75,6 +76,12 @@ def test_a_curve_breaks_where_there_is_no_value_and_a_point_alone_is_a_dot() -> 
     chart = line_chart({"a": (x, y)}, "s", "px")
     assert re.sub("[^ML]", "", curve(chart)) == "MLMMLL"
     assert len(re.findall(r'<circle class="dot c0"', chart)) == 1
+
+
+def test_the_axis_goes_on_where_a_curve_has_no_value() -> None:
+    chart = line_chart({"a": ([0, 5, 10], [np.nan, 1, 2])}, "s", "px", y_range=(1, 2))
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    assert curve(chart) == f"M{middle:.1f} {HEIGHT - BOTTOM}.0L{WIDTH - RIGHT}.0 {TOP}.0"
 
 
 def test_a_dense_curve_is_thinned_but_keeps_its_peak() -> None:

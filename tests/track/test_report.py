@@ -99,7 +99,7 @@ def test_what_the_performance_lacks_is_said(clip: Clip) -> None:
     angles = head_angles(clip)
     np.testing.assert_allclose(angles[:, 0], np.arange(0, 40, 2), atol=0.01)
     text = "\n".join(missing(clip, angles))
-    assert "You never turned to your right by more than 0°" in text and "lasts 1 s" in text
+    assert "-0°" not in text and "You never turned to your right by more than 0°" in text and "lasts 1 s" in text
     assert "turned to your left" not in text and "smiled" not in text and "You never blinked" in text
 
 
