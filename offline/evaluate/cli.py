@@ -11,9 +11,9 @@ from offline.evaluate.ablation import FIGURES, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
-from offline.evaluate.html import number
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
+from offline.pages.html import number
 from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.devices import DEVICES, choose_device
 from offline.tri2plane.train import Budget

@@ -18,6 +18,11 @@ class Metric:
     better: Literal["higher", "lower", "zero"]
     definition: str
 
+    @property
+    def arrow(self) -> str:
+        """The way to the better."""
+        return {"higher": "↑", "lower": "↓", "zero": "→ 0"}[self.better]
+
 
 METRICS: tuple[Metric, ...] = (
     Metric("psnr", "PSNR", "dB", 2, "higher", "Peak signal-to-noise ratio over white, mean over the frames."),

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from offline.clip import Clip
-from offline.evaluate.held_out import Scores, chosen, columns, faces_found, look, means
+from offline.evaluate.held_out import Scores, chosen, columns, faces_found, look, means, unbroken
 from offline.evaluate.identity import NETWORK
 from offline.evaluate.judges import Judges, Landmarks
 from offline.evaluate.pictures import Picture, eight_bit, fits, truth_and_prediction
@@ -77,7 +77,8 @@ def _held_out(
     """Scores and faces of the held-out frames, which go into the video: truth on the left, avatar on the right."""
     scores, faces = [], []
     size = clip.info.size
-    with mp4(video, 2 * size, size, clip.info.fps) as writer:
+    fps = clip.info.fps if unbroken(indices) else clip.info.fps / 2  # slower, that the leaps can be followed
+    with mp4(video, 2 * size, size, fps) as writer:
         for frame in look(run, clip, indices, judges):
             scores.append(frame.scores)
             faces.append(frame.faces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -55,6 +55,11 @@ def chosen(clip: Clip, count: int | None) -> list[int]:
         return list(frames)
     starts = np.linspace(0, len(frames) - min(2, count), (count + 1) // 2).astype(int)
     return [frames[i] for i in sorted({int(s) + k for s in starts for k in (0, 1)})[:count]]
+
+
+def unbroken(indices: Sequence[int]) -> bool:
+    """Whether no frame between the first and the last was skipped."""
+    return len(indices) == indices[-1] - indices[0] + 1
 
 
 def look(run: Run, clip: Clip, indices: list[int], judges: Judges) -> Iterator[Frame]:

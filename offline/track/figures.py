@@ -113,7 +113,7 @@ def missing(clip: Clip, angles: NDArray[np.floating]) -> list[str]:
     if seconds < LONG_ENOUGH:
         sentences.append(f"The clip lasts {seconds:.0f} s; half a minute or more gives a better avatar.")
     for (name, sign), (enough, movement) in ENOUGH_TURN.items():
-        reached = max(float(np.percentile(sign * angles[:, ANGLES.index(name)], OFTEN)), 0.0)
+        reached = max(0.0, float(np.percentile(sign * angles[:, ANGLES.index(name)], OFTEN)))
         if reached < enough:
             sentences.append(f"You never {movement} by more than {reached:.0f}°: the avatar will be rough there.")
     for movement, (names, least) in ENOUGH_FACE.items():

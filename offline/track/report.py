@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline import pages
 from offline.clip import Clip
+from offline.pages.charts import heat_map, line_chart
+from offline.pages.html import Html, card, document, figures, grid, number, paragraph, picture, section, table, video
 from offline.track.figures import ANGLES, head_angles
 from offline.track.reasons import Reason
 from offline.track.see import Run, Seen
@@ -25,6 +26,11 @@ CELL = 5.0
 """Degrees to a side of a cell in the map of poses."""
 NAMED = 8
 """Runs of frames that the table names for each reason."""
+WHOLE = "Nothing: head and face moved in all the ways that are looked for."
+OVERLAY_SHOWS = (
+    "Green: the fitted head model. Orange: MediaPipe's landmarks. Blue: the matte's edge. Red, green and blue axes: "
+    "the head's left, up and forward. Dark frames are not used, for the reason that they say."
+)
 
 
 def write_report(
@@ -37,30 +43,23 @@ def write_report(
 
 
 def _page(clip: Clip, seen: Seen, errors: NDArray[np.floating], values: Mapping[str, Any], overlay: str) -> str:
-    body = [
+    return document(
+        f"Tracking of {clip.info.subject}",
         _summary(values),
-        *map(pages.paragraph, values["notes"]),
-        pages.section(
-            "The fitted head over the picture",
-            pages.video(
-                overlay,
-                "Green: the fitted head model. Orange: MediaPipe's landmarks. Blue: the matte's edge. Red, green and "
-                "blue axes: the head's left, up and forward. Dark frames are not used, for the reason that they say.",
-            ),
-        ),
-        pages.section("Missing in the performance", *_missing(values["missing"])),
-        pages.section("What was dropped", _dropped(seen)),
-        pages.section("Reprojection error", _error_chart(seen, errors)),
-        pages.section("Head pose", *_pose_charts(clip, seen)),
-        pages.section("Matte", _strip(clip)),
-    ]
-    return pages.page(f"Tracking of {clip.info.subject}", "\n".join(body))
+        *map(paragraph, values["notes"]),
+        section("The fitted head over the picture", video(Path(overlay), OVERLAY_SHOWS)),
+        section("Missing in the performance", paragraph(*values["missing"] or [WHOLE])),
+        section("What was dropped", _dropped(seen)),
+        section("Reprojection error", card(_error_chart(seen, errors))),
+        section("Head pose", *_pose_charts(clip, seen)),
+        section("Matte", _strip(clip)),
+    )
 
 
-def _summary(values: Mapping[str, Any]) -> str:
+def _summary(values: Mapping[str, Any]) -> Html:
     frames, error = values["frames"], values["reprojection_px_at_512"]
-    spans = {name: f"{low:.0f}° to {high:.0f}°" for name, (low, high) in values["degrees"].items()}
-    return pages.figures(
+    spans = {name: f"{number(low, 0)}° to {number(high, 0)}°" for name, (low, high) in values["degrees"].items()}
+    return figures(
         {
             "frames used": f"{frames['kept']} of {frames['read']}",
             "frame rate": f"{values['fps']:g} /s",
@@ -75,58 +74,54 @@ def _summary(values: Mapping[str, Any]) -> str:
     )
 
 
-def _missing(sentences: list[str]) -> list[str]:
-    whole = ["Nothing: head and face moved in all the ways that are looked for."]
-    return [pages.paragraph(sentence) for sentence in sentences or whole]
-
-
-def _dropped(seen: Seen) -> str:
+def _dropped(seen: Seen) -> Html:
     runs: dict[Reason, list[Run]] = {}
     for run in seen.runs():
         runs.setdefault(run.reason, []).append(run)
     if not runs:
-        return pages.paragraph("Nothing: every frame is used.")
+        return paragraph("Nothing: every frame is used.")
     rows = []
     for reason, each in sorted(runs.items(), key=lambda item: -sum(run.frames for run in item[1])):
         longest = sorted(sorted(each, key=lambda run: -run.frames)[:NAMED], key=lambda run: run.first)
         where = ", ".join(map(str, longest)) + (f" and {len(each) - NAMED} more" if len(each) > NAMED else "")
         rows.append([reason.words, str(sum(run.frames for run in each)), where, reason.advice])
-    return pages.table(["reason", "frames", "where", "next time"], rows)
+    return table(("reason", "frames", "where", "next time"), rows, numbers=(1,), wide=True)
 
 
-def _error_chart(seen: Seen, errors: NDArray[np.floating]) -> str:
-    return pages.line_chart(
+def _error_chart(seen: Seen, errors: NDArray[np.floating]) -> Html:
+    return line_chart(
         {"error": _with_gaps(seen, errors)},
         "time, s",
         "error, px at 512²",
         y_range=(0.0, max(1.25 * GOAL, float(errors.max()) * 1.05)),
         limits={"goal": GOAL},
+        wide=True,
         bands=[(r.start, r.end, f"{r.reason.words}: {r}") for r in seen.runs() if r.reason is not Reason.REPEAT],
         caption="Mean distance between the projected head model and the landmarks. Shaded: frames that were dropped.",
     )
 
 
-def _pose_charts(clip: Clip, seen: Seen) -> list[str]:
+def _pose_charts(clip: Clip, seen: Seen) -> list[Html]:
     angles = head_angles(clip)
     curves = {name: _with_gaps(seen, angles[:, i]) for i, name in enumerate(ANGLES)}
     edges = [_edges(angles[:, i]) for i in range(2)]
     counts, _ = np.histogramdd(angles[:, 1::-1], bins=[edges[1], edges[0]])
-    return [
-        pages.line_chart(
-            curves,
-            "time, s",
-            "degrees from the usual pose",
-            caption="Positive yaw turns to your left, pitch lowers the chin, roll tilts to your right.",
-        ),
-        pages.heat_map(
-            counts,
-            edges[0],
-            edges[1],
-            "yaw, degrees",
-            "pitch, degrees",
-            caption="How many frames show each pose. The avatar guesses where the map is empty.",
-        ),
-    ]
+    lines = line_chart(
+        curves,
+        "time, s",
+        "degrees",
+        wide=True,
+        caption="From the usual pose. Positive yaw turns to your left, pitch lowers the chin, roll tilts right.",
+    )
+    cells = heat_map(
+        counts,
+        edges[0],
+        edges[1],
+        "yaw, degrees",
+        "pitch, degrees",
+        caption="How many frames show each pose. The avatar guesses where the map is empty.",
+    )
+    return [card(lines), grid("halves", [card(cells)])]
 
 
 def _edges(degrees: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -140,14 +135,14 @@ def _with_gaps(seen: Seen, values: NDArray[np.floating]) -> tuple[NDArray[np.flo
     return np.insert(seen.times.astype(float), breaks, np.nan), np.insert(values.astype(float), breaks, np.nan)
 
 
-def _strip(clip: Clip) -> str:
+def _strip(clip: Clip) -> Html:
     chosen = np.unique(np.linspace(0, len(clip) - 1, TILES).astype(int))
     columns = []
-    for number in chosen:
-        frame = clip.frame(int(number))
+    for index in chosen:
+        frame = clip.frame(int(index))
         small = cv2.resize(frame, (TILE, TILE), interpolation=cv2.INTER_AREA).astype(np.float32)
         alpha = small[..., 3:] / 255
         on_green = small[..., :3] * alpha + np.array(GREEN) * (1 - alpha)
         columns.append(np.concatenate([small[..., :3], on_green]))
     caption = "Frames of the clip, and the same cut out on green: hair and shoulders should be whole, the wall gone."
-    return pages.picture(np.concatenate(columns, 1).astype(np.uint8), caption)
+    return picture(np.concatenate(columns, 1).astype(np.uint8), caption)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from offline.clip import Clip
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
 from offline.evaluate.held_out import chosen
-from offline.evaluate.html import number
 from offline.evaluate.page import write_page
 from offline.evaluate.reenact import SHOWN
 from offline.evaluate.report import training_log
 from offline.evaluate.views import VIEWS
+from offline.pages.html import number
 from offline.tri2plane.checkpoint import Run
 from runtime.errors import BadInput
+from runtime.video_file import VideoReader
 from tests.tri2plane.tiny import tiny_clip, tiny_run
 
 
@@ -97,6 +98,21 @@ def test_a_choice_of_frames_is_pairs_of_neighbours_spread_over_the_held_out_part
     assert chosen(clip, 6) == [80, 81, 89, 90, 98, 99]
     assert chosen(clip, 1) == [80] and chosen(clip, None) == chosen(clip, 50) == list(range(80, 100))
     assert len(chosen(clip, 19)) == 19
+
+
+def test_a_video_that_skips_frames_is_slowed_and_says_so(trained: Run, tmp_path: Path) -> None:
+    longer = tiny_clip(tmp_path / "clip", frames=40)
+    assert chosen(longer, 4) == [32, 33, 38, 39]
+    page = write_page(evaluate(trained, longer, tmp_path / "eval", count=4)).read_text()
+    with VideoReader(tmp_path / "eval/held-out.mp4") as video:
+        assert video.fps == 12.5 and video.frames == 4
+    assert "Frames were skipped" in page and "half the clip's frame rate" in unescape(page)
+
+
+def test_a_video_of_every_held_out_frame_keeps_the_clips_rate(report: dict[str, Any], trained: Run) -> None:
+    with VideoReader(trained.folder / "eval/held-out.mp4") as video:
+        assert video.fps == report["clip"]["fps"] and video.frames == report["frames"]
+    assert "were skipped" not in (trained.folder / "eval/index.html").read_text()
 
 
 def test_a_clip_of_another_size_is_refused(trained: Run, clip: Clip, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Report pages: one HTML file each, with its style, charts and pictures inside and no script."""
