@@ -31,6 +31,8 @@ LOW, HIGH = 0.12, 0.9
 """Opacity that becomes 0 and 1: folds of a curtain and noise of a coat are no haze."""
 RIM = 0.05
 """Reach of the averages that free colours from the background."""
+WORKING = 256
+"""Width at which averages of colours are taken, pixels."""
 MEMORY = 0.35
 """Share of the previous frame in the segmentation, which steadies it."""
 
@@ -75,6 +77,18 @@ class Matting:
 
 def on_colour_lines(picture: Array, coarse: Array) -> Array:
     """Opacity [H, W] of the person in a picture [H, W, 3], 0..1, from a coarse one [H, W]."""
+    inside, outside, background, step, trust = (_enlarged(each, picture) for each in _lines(picture, coarse))
+    place = np.einsum("hwc,hwc->hw", picture - background, step)
+    unsure = trust * place.clip(0, 1) + (1 - trust) * ((coarse - 0.3) / 0.4).clip(0, 1)
+    alpha = np.where(inside + outside > 0.5, inside, unsure).astype(np.float32)
+    smooth = cv2.ximgproc.guidedFilter(picture, alpha, max(int(SMOOTH_REACH * picture.shape[1]), 1), SMOOTH)
+    return ((smooth - LOW) / (HIGH - LOW)).clip(0, 1).astype(np.float32)
+
+
+def _lines(picture: Array, coarse: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Of a reduced picture: where is surely person and surely not, [h, w]; the background's colour near by and the step
+    from it that is one in opacity, [h, w, 3]; how far that is to be trusted, [h, w]."""
+    picture, coarse = _reduced(picture), _reduced(coarse)
     width = picture.shape[1]
     shrink = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(int(UNSURE * width), 2) + 1,) * 2)
     sides = (np.asarray(side, np.float32) for side in (coarse > 0.5, coarse <= 0.5))
@@ -82,28 +96,43 @@ def on_colour_lines(picture: Array, coarse: Array) -> Array:
     person, person_spread, near_person = _nearby(picture, inside)
     background, background_spread, near_background = _nearby(picture, outside)
     line = person - background
-    length = (line**2).sum(-1)
-    place = ((picture - background) * line).sum(-1) / np.maximum(length, 1e-4)
+    length = np.einsum("hwc,hwc->hw", line, line)
     doubt = ALIKE**2 + MOTLEY * (person_spread + background_spread)
     trust = length / (length + doubt) * (near_person & near_background)
-    unsure = trust * place.clip(0, 1) + (1 - trust) * ((coarse - 0.3) / 0.4).clip(0, 1)
-    alpha = np.where(inside + outside > 0, inside, unsure).astype(np.float32)
-    smooth = cv2.ximgproc.guidedFilter(picture, alpha, max(int(SMOOTH_REACH * width), 1), SMOOTH)
-    return ((smooth - LOW) / (HIGH - LOW)).clip(0, 1).astype(np.float32)
+    return inside, outside, background, line / np.maximum(length, 1e-4)[..., None], trust.astype(np.float32)
 
 
 def person_colour(picture: Array, alpha: Array) -> Array:
     """The person's colours [H, W, 3] in a picture ``α · person + (1 - α) · background``: first as a wide average of
     what is nearly opaque, then of the nearest."""
-    reach = max(int(RIM * picture.shape[1]), 4)
-    person = background = picture
-    weight = alpha[..., None]
+    small, weight = _reduced(picture), _reduced(alpha)[..., None]
+    reach = max(int(RIM * small.shape[1]), 4)
+    person = background = near = far = small
     for size in (2 * reach + 1, reach // 2 + 1):
         near = _mean(person * weight, size) / (_mean(weight, size) + 1e-5)
         far = _mean(background * (1 - weight), size) / (_mean(1 - weight, size) + 1e-5)
-        person = (near + weight * (picture - weight * near - (1 - weight) * far)).clip(0, 1)
-        background = far
-    return person
+        person, background = _unmixed(small, weight, near, far), far
+    return _unmixed(picture, alpha[..., None], _enlarged(near, picture), _enlarged(far, picture))
+
+
+def _unmixed(picture: Array, weight: Array, person: Array, background: Array) -> Array:
+    """The person's colours, near `person`, that make the picture with the background's under weights [H, W, 1]."""
+    return (person + weight * (picture - weight * person - (1 - weight) * background)).clip(0, 1)
+
+
+def _reduced(values: Array) -> Array:
+    """[H, W, …] at the width where averages of colours are taken; larger pictures would only take longer."""
+    height, width = values.shape[:2]
+    if width <= WORKING:
+        return values
+    size = (WORKING, round(height * WORKING / width))
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _enlarged(values: Array, like: Array) -> Array:
+    if values.shape[:2] == like.shape[:2]:
+        return values
+    return np.asarray(cv2.resize(values, like.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _nearby(picture: Array, where: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -112,8 +141,9 @@ def _nearby(picture: Array, where: Array) -> tuple[Array, Array, NDArray[np.bool
     weight = _mean(where[..., None], size)
     share = np.maximum(weight, 1e-4)
     mean = _mean(picture * where[..., None], size) / share
-    square = _mean((picture**2).sum(-1, keepdims=True) * where[..., None], size) / share
-    return mean, (square[..., 0] - (mean**2).sum(-1)).clip(0), weight[..., 0] > 1e-3
+    square = _mean(np.einsum("hwc,hwc,hw->hw", picture, picture, where)[..., None], size) / share
+    variance = square[..., 0] - np.einsum("hwc,hwc->hw", mean, mean)
+    return mean, variance.clip(0), weight[..., 0] > 1e-3
 
 
 def _mean(values: Array, size: int) -> Array:
