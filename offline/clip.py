@@ -3,7 +3,8 @@
     clip.json            format, version, size, fps, frames, source, subject, consent, camera
     frames/000000.png    RGBA, straight alpha, 8 bit, size × size
     drive.npz            expression [N, 52], detail [N, 8], rotation [N, 4] (x, y, z, w), translation [N, 3] (dm),
-                         timestamp [N] (s); a tracked clip adds landmarks [N, 478, 3] and identity [K]
+                         timestamp [N] (s); a tracked clip adds landmarks [N, 478, 3], identity [K] and torso [N, 3]
+                         (dm, how far the shoulders are from where the head's pose puts them)
 
 Axes and units are those of `runtime.contract.axes`. The first 80 % of the frames are for training, the rest for
 testing. Frames are written one by one under a temporary name and renamed, so that several processes may fill one clip
@@ -34,8 +35,8 @@ TRAIN_SHARE = 0.8
 SOURCES = ("studio", "video")
 
 _PER_FRAME = {"expression": (len(EXPRESSIONS),), "detail": (DETAIL,), "rotation": (4,), "translation": (3,),
-              "timestamp": (), "landmarks": (478, 3)}  # fmt: skip
-_OPTIONAL = ("landmarks", "identity")
+              "timestamp": (), "landmarks": (478, 3), "torso": (3,)}  # fmt: skip
+_OPTIONAL = ("landmarks", "identity", "torso")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Clip:
         self.timestamp = arrays["timestamp"]
         self.landmarks = arrays.get("landmarks")
         self.identity = arrays.get("identity")
+        self.torso = arrays.get("torso")
+        self._arrays = dict(arrays)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, allow_missing_frames: bool = False) -> Clip:
@@ -104,6 +107,13 @@ class Clip:
         text = json.dumps(info.to_json(), indent=1)
         _replace(path / "clip.json", lambda temporary: temporary.write_text(text))
         return clip
+
+    def with_torso(self, torso: NDArray[np.floating]) -> Clip:
+        """The clip with `torso` [N, 3] among its arrays, on disk as well."""
+        given = self._arrays | {"torso": np.asarray(torso, np.float32)}
+        checked = _checked_arrays(given, self.info.frames, self.folder)
+        _replace(self.folder / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
+        return Clip(self.folder, self.info, checked)
 
     def __len__(self) -> int:
         return self.info.frames

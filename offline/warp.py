@@ -27,9 +27,12 @@ class NeckWarp(nn.Module):
 
     @in_float32
     def forward(self, points: Tensor, pose: Tensor) -> Tensor:
-        """[B, N, 3] under head poses [B, 3, 4] → [B, N, 3]; always in float32, where half precision is on elsewhere."""
+        """[B, N, 3] under head poses [B, 3, 4] → [B, N, 3]; always in float32, where half precision is on elsewhere.
+
+        A fifth column, where there is one, is the torso's own shift, dm in world space.
+        """
         rotation, translation = pose[:, :, :3], pose[:, :, 3]
-        shift = (rotation @ self.pivot) + translation - self.pivot
+        shift = (rotation @ self.pivot) + translation - self.pivot + pose[:, :, 4:].sum(2)
         torso = points - shift[:, None]
         head = (points - translation[:, None]) @ rotation
         return torso + head_share(self.neck, torso[..., 1:2], torso[..., 2:3]) * (head - torso)

@@ -27,6 +27,7 @@ from offline.track.report import write_report
 from offline.track.reprojection import projected, reprojection_errors
 from offline.track.see import Seen, see
 from offline.track.smooth import split, steady_gaze
+from offline.track.torso import torso_shifts
 from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
@@ -80,6 +81,7 @@ def track_video(
         points = projected(clip, model)
         with Overlay(report / OVERLAY, seen.fps) as overlay:
             _write_frames(clip, video, seen, crop, points, overlay, progress)
+        clip = clip.with_torso(torso_shifts(clip, progress))
         clock.append(perf_counter())
         # 5. Report on it.
         errors = reprojection_errors(points, crop.landmarks(seen.landmarks, seen.width, seen.height))

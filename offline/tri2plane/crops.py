@@ -34,7 +34,7 @@ def window_corner(batch: Batch, pose: Tensor, share: float, face: float) -> Tens
     """(left, top) [B, 2] of a random window, fractions of the picture on a grid of sixteenths; some over the face."""
     b, device = len(pose), pose.device
     anywhere = torch.rand(b, 2).to(device)
-    world = pose @ pose.new_tensor([0.0, -0.1, 0.4, 1.0])
+    world = pose[:, :, :4] @ pose.new_tensor([0.0, -0.1, 0.4, 1.0])
     camera = (batch.extrinsics[:, :, :3] @ world[:, :, None])[:, :, 0] + batch.extrinsics[:, :, 3]
     centre = camera[:, :2] / camera[:, 2:] * batch.intrinsics[:, :2] + batch.intrinsics[:, 2:]
     over_face = (centre + 0.2 * (torch.rand(b, 2).to(device) - 0.5) - share / 2) / max(1 - share, 1e-6)

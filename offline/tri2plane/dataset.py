@@ -27,7 +27,7 @@ class Batch:
     expression: Tensor
     detail: Tensor
     pose: Tensor
-    """[B, 3, 4], head to world."""
+    """[B, 3, 5], head to world, and the torso's own shift (`offline.warp`)."""
     intrinsics: Tensor
     """[B, 4]."""
     extrinsics: Tensor
@@ -59,7 +59,8 @@ def load_batch(clip: Clip, indices: np.ndarray) -> Batch:
     """The frames `indices` [B] of a clip."""
     camera = clip.info.camera
     n = len(indices)
-    poses = [pose_matrix(clip.rotation[i], clip.translation[i]) for i in indices]
+    torso = np.zeros_like(clip.translation) if clip.torso is None else clip.torso
+    poses = [np.column_stack([pose_matrix(clip.rotation[i], clip.translation[i]), torso[i]]) for i in indices]
     return Batch(
         torch.from_numpy(np.asarray(indices, np.int64)),
         torch.stack([premultiplied(clip.frame(int(i))) for i in indices]),

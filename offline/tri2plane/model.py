@@ -75,7 +75,7 @@ class Tri2Plane(nn.Module):
 
     def near_far(self, pose: Tensor, extrinsics: Tensor) -> tuple[Tensor, Tensor]:
         """Depths [B] between which the box can be, seen along the camera's axis."""
-        middle = (extrinsics[:, :, :3] @ pose[:, :, 3:] + extrinsics[:, :, 3:])[:, 2, 0]
+        middle = (extrinsics[:, :, :3] @ pose[:, :, 3:4] + extrinsics[:, :, 3:])[:, 2, 0]
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
 
     def resting_latent(self, count: int) -> Tensor:
