@@ -18,8 +18,8 @@ from runtime.contract.axes import Neck, portrait_camera
 SIZE = 128
 PIXEL = 9.0 / 2.2 / SIZE
 """dm at the head's distance that a pixel of the portrait camera's picture spans."""
-STEPS = np.array([(0, 0), (2, 0), (4, 1), (3, 3), (0, 4), (-2, 2), (-3, 0), (-1, -1), (0, 0), (0, 0)], float)
-"""(right, down) of the shoulders in ten frames, pixels; the median is (0, 0.5)."""
+STEPS = np.array([(0, 0), (2, 0), (4, 1), (5, 3), (4, 4), (2, 2), (3, 2), (3, 1), (3, 2), (3, 2)], float)
+"""(right, down) of the shoulders in ten frames, pixels; the median is (3, 2)."""
 
 
 def clip_of(folder: Path, heads: np.ndarray, shoulders: np.ndarray) -> Clip:
