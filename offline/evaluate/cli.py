@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cross", type=Path, metavar="CLIP", help="also drive the avatar by this clip")
     parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights of LPIPS (see offline/perceptual.py)")
     parser.add_argument("--samples", type=int, help="samples along a ray (default: as trained); fewer are faster")
-    parser.add_argument("--guide-samples", type=int, help="the same for the guide")
+    parser.add_argument("--guide-samples", type=int, help="the same for the guide; 0 for none")
     parser.add_argument("--frames", type=int, help="how many held-out frames, in evenly spaced pairs (default: all)")
     parser.add_argument("--device", default="auto", help=f"where the networks run: {', '.join(DEVICES)}")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")

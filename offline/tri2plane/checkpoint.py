@@ -93,11 +93,12 @@ def build(
 
 
 def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
-    """`run`, rendering with other numbers of samples along a ray than it was trained with, where given."""
+    """`run`, rendering with other numbers of samples along a ray than it was trained with, where given; no guide's
+    samples for none: the samples then are even, as the paper's are."""
     given = {"samples": samples, "guide_samples": guide_samples}
     changed = {name: value for name, value in given.items() if value is not None}
-    if any(not 1 <= value <= 128 for value in changed.values()):
-        raise BadInput(f"samples along a ray must be 1 to 128, got {changed}")
+    if any(not (name == "samples") <= value <= 128 for name, value in changed.items()):
+        raise BadInput(f"samples along a ray must be 1 to 128, those of the guide 0 to 128, got {changed}")
     if guide_samples is not None and not run.model.preset.guide_samples:
         raise BadInput(f"preset '{run.model.preset.name}' renders without a guide; leave --guide-samples out")
     for model in (run.model, run.averaged):

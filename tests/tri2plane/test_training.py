@@ -219,6 +219,8 @@ def test_other_samples_than_trained_with(clip: Clip, tmp_path: Path) -> None:
     run, batch = tiny_run(tmp_path / "a", clip), load_batch(clip, np.array([8]))
     first = predict(run, batch)
     assert not torch.equal(predict(sampled(run, 9, 12), batch), first)
+    blind = predict(sampled(run, 64, 0), batch)
+    assert blind.isfinite().all() and not torch.equal(blind, first)
     with pytest.raises(BadInput, match="must be 1 to 128"):
         sampled(run, 0, None)
     with pytest.raises(BadInput, match="'tiny-paper' renders without a guide"):
