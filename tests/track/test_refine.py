@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
 from offline.track import refine as module
@@ -133,3 +136,14 @@ def test_a_rotation_step_is_about_the_cameras_axes() -> None:
     after = module.moved(fit.solutions[0], np.concatenate([[0.0, 0.1, 0.0], np.zeros(63)]))
     turn = Rotation.from_matrix(after.rotation @ fit.solutions[0].rotation.T).as_rotvec()
     np.testing.assert_allclose(turn, [0, 0.1, 0], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_five_minutes_fit_into_memory() -> None:
+    """Frames are read from disk; what grows with a video is its landmarks and this adjustment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.track.five_minutes"], capture_output=True, text=True, check=True
+    )
+    print(done.stdout)
+    assert float(done.stdout) < 12
