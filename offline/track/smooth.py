@@ -17,10 +17,17 @@ GAZE_SECONDS = 0.02
 def steady_gaze(coefficients: Floats, segments: NDArray[np.integer], fps: float) -> Floats:
     """[N, 60] with the gaze, which is measured frame by frame, made smooth within each segment [N]."""
     steady = coefficients.copy()
-    for segment in np.unique(segments):
-        rows = np.ix_(segments == segment, GAZE)
-        steady[rows] = gaussian_filter1d(coefficients[rows], GAZE_SECONDS * fps, axis=0, mode="nearest")
+    steady[:, GAZE] = smooth_within(coefficients[:, GAZE], segments, GAZE_SECONDS * fps)
     return steady
+
+
+def smooth_within(values: Floats, segments: NDArray[np.integer], frames: float) -> Floats:
+    """[N, …] by a Gaussian of so many `frames`' standard deviation, each segment [N] by itself."""
+    smooth = np.empty_like(values)
+    for segment in np.unique(segments):
+        inside = segments == segment
+        smooth[inside] = gaussian_filter1d(values[inside], frames, axis=0, mode="nearest")
+    return smooth
 
 
 def split(coefficients: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from tqdm import tqdm
 
 from offline.clip import Clip
+from offline.track.smooth import smooth_within
 from runtime.contract.axes import Array, Neck, angles_from_rotation, rotation_from_quaternion
 
 CHIN = 152
@@ -35,9 +35,9 @@ STEADY_SECONDS = 0.03
 """Standard deviation of the smoothing."""
 
 
-def torso_shifts(clip: Clip, progress: bool = True) -> Array:
+def torso_shifts(clip: Clip, segments: NDArray[np.integer], progress: bool = True) -> Array:
     """[N, 3], dm in world space, parallel to the picture: how far each frame's torso is from where the head's pose puts
-    it, relative to the median frame. The clip must have landmarks."""
+    it, relative to the median frame. The clip must have landmarks; nothing is smooth across `segments` [N]."""
     assert clip.landmarks is not None
     reference = _squarest(clip)
     moves = _aligned(clip, reference, progress)
@@ -48,7 +48,7 @@ def torso_shifts(clip: Clip, progress: bool = True) -> Array:
     depth = float(necks[reference, 2] + camera.extrinsics[2, 3])
     seen = moves * depth / camera.intrinsics[:2]
     own = seen - (necks - necks[reference])[:, :2]
-    own = gaussian_filter1d(own - np.median(own, 0), STEADY_SECONDS * clip.info.fps, axis=0, mode="nearest")
+    own = smooth_within(own - np.median(own, 0), segments, STEADY_SECONDS * clip.info.fps)
     return (np.column_stack([own, np.zeros(len(own))]) @ rotation).astype(np.float32)
 
 

@@ -81,7 +81,7 @@ def track_video(
         points = projected(clip, model)
         with Overlay(report / OVERLAY, seen.fps) as overlay:
             _write_frames(clip, video, seen, crop, points, overlay, progress)
-        clip = clip.with_torso(torso_shifts(clip, progress))
+        clip = clip.with_torso(torso_shifts(clip, seen.segments, progress))
         clock.append(perf_counter())
         # 5. Report on it.
         errors = reprojection_errors(points, crop.landmarks(seen.landmarks, seen.width, seen.height))

@@ -40,7 +40,7 @@ def clip_of(folder: Path, heads: np.ndarray, shoulders: np.ndarray) -> Clip:
 
 
 def test_shoulders_that_move_under_a_still_head(tmp_path: Path) -> None:
-    found = torso_shifts(clip_of(tmp_path / "clip", np.zeros((10, 3)), STEPS), progress=False)
+    found = torso_shifts(clip_of(tmp_path / "clip", np.zeros((10, 3)), STEPS), np.zeros(10, int), progress=False)
     expected = (STEPS - np.median(STEPS, 0)) * [PIXEL, -PIXEL]
     # The smoothing takes up to a pixel off steps as sudden as these.
     np.testing.assert_allclose(found[:, :2], expected, atol=1.0 * PIXEL)
@@ -49,9 +49,17 @@ def test_shoulders_that_move_under_a_still_head(tmp_path: Path) -> None:
     assert np.abs(found[:, 2]).max() < 1e-6
 
 
+def test_a_cut_is_not_smoothed_over(tmp_path: Path) -> None:
+    shoulders = np.repeat([[0, 0], [6, 0]], 5, axis=0)
+    clip = clip_of(tmp_path / "clip", np.zeros((10, 3)), shoulders)
+    steps = [torso_shifts(clip, cut, progress=False)[:, 0] for cut in (np.arange(10) // 5, np.zeros(10, int))]
+    apart, joined = (float(each[5] - each[4]) / PIXEL for each in steps)
+    assert abs(apart - 6) < 0.5 and joined < 5
+
+
 def test_shoulders_that_go_with_the_head_have_no_shift_of_their_own(tmp_path: Path) -> None:
     heads = np.column_stack([STEPS * [PIXEL, -PIXEL], np.zeros(10)])
-    found = torso_shifts(clip_of(tmp_path / "clip", heads, STEPS), progress=False)
+    found = torso_shifts(clip_of(tmp_path / "clip", heads, STEPS), np.zeros(10, int), progress=False)
     # The neck is 0.35 dm behind the head's origin, so that it moves by 4 % less in the picture.
     np.testing.assert_allclose(found, 0, atol=0.3 * PIXEL)
 
