@@ -39,7 +39,7 @@ def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -
     reference.load_state_dict(denoiser.state_dict())
     driving = ControlNetModel.from_unet(denoiser, conditioning_embedding_out_channels=(16, 32, 64))
     vae = AutoencoderKL(
-        block_out_channels=(32, 64, 64), layers_per_block=1, latent_channels=4, norm_num_groups=16, sample_size=size,
+        block_out_channels=(16, 32, 64), layers_per_block=1, latent_channels=4, norm_num_groups=16, sample_size=size,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
     )  # fmt: skip
     scheduler = DDIMScheduler(
