@@ -21,6 +21,13 @@ class Prior:
         for part in (networks.denoiser, networks.reference, networks.driving, networks.vae, networks.text_encoder):
             part.requires_grad_(False).eval()
 
+    @classmethod
+    def watching(cls, networks: JokerPrior) -> Prior:
+        """A prior of networks that go on training: nothing is frozen."""
+        prior = cls.__new__(cls)
+        prior.networks = networks
+        return prior
+
     @property
     def size(self) -> int:
         """Width and height of its pictures, pixels."""
