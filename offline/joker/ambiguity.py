@@ -104,7 +104,9 @@ def answer(picture: Tensor, case: Case) -> str:
 
 def ask(prior: Prior, asked: list[Case], guidance: float, seed: int = 0) -> Answers:
     """Put all cases to the prior, with and without the sentence."""
-    with_text, without, coded = [], [], []
+    with_text: list[Tensor] = []
+    without: list[Tensor] = []
+    coded: list[Tensor] = []
     for n, case in enumerate(tqdm(asked, desc="prior", unit="case")):
         for prompt, into in ((case.prompt, with_text), ("", without)):
             bound = prior.bind(case.reference, case.normals[None], prompt, guidance if prompt else 1.0)
