@@ -1,0 +1,60 @@
+"""From renderings, by way of the 2D prior, to the pictures that a head is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from offline.joker.denoiser import Denoiser, ddim, noised
+from offline.joker.memory import Batches
+
+
+def stream(seed: int, *numbers: int) -> torch.Generator:
+    """A random stream of its own for each tuple of small numbers, the same in every run."""
+    mixed = seed
+    for number in numbers:
+        mixed = (mixed * 1_000_003 + number + 1) % (2**63 - 1)
+    return torch.Generator().manual_seed(mixed)
+
+
+@torch.no_grad()
+def make_targets(
+    denoiser: Denoiser,
+    pictures: Tensor,
+    steps: Sequence[int],
+    seed: tuple[int, int],
+    batches: Batches,
+    tick: Callable[[int], object] = lambda views: None,
+) -> Tensor:
+    """Renderings [V, 3, P, P] noised to time step ``steps[0]`` and denoised by DDIM over `steps`, [V, 3, P, P].
+
+    `seed` is the run's and the round's; each view has a stream of its own. The result has 8 bits a value, so that a run
+    that reads it again from disk goes on with the same. `tick` is told how many views each batch had.
+    """
+
+    def some(part: slice) -> Tensor:
+        views = torch.arange(len(pictures))[part]
+        noisy = torch.cat([_noisy(denoiser, pictures[v : v + 1], steps[0], stream(*seed, v)) for v in views.tolist()])
+        made = denoiser.decode(ddim(denoiser, noisy, steps, views.to(noisy.device)))
+        tick(len(views))
+        return eight_bits(made)
+
+    return torch.cat(list(batches.each(len(pictures), some)))
+
+
+@torch.no_grad()
+def sample_views(denoiser: Denoiser, views: int, steps: Sequence[int], seed: int, batches: Batches) -> Tensor:
+    """Each view sampled by the prior by itself, from noise alone, [V, 3, P, P]: no head holds them together."""
+    blank = torch.full((views, 3, denoiser.size, denoiser.size), 0.5, device=denoiser.alphas.device)
+    return make_targets(denoiser, blank, steps, (seed, 0), batches)
+
+
+def eight_bits(pictures: Tensor) -> Tensor:
+    """Display values as they come back from 8 bits a value."""
+    return (pictures.float().clamp(0, 1) * 255).round() / 255
+
+
+def _noisy(denoiser: Denoiser, picture: Tensor, step: int, generator: torch.Generator) -> Tensor:
+    return noised(denoiser, denoiser.encode(picture, generator), step, generator)
