@@ -96,10 +96,14 @@ def _case(index: int, family: tuple[Look, ...], at: int, model: HeadModel, size:
 
 def answer(picture: Tensor, case: Case) -> str:
     """The look of the family that a picture [3, P, P] shows."""
-    spread = case.truths.amax(0) - case.truths.amin(0)
+    return case.looks[nearest_look(picture, case.truths)]
+
+
+def nearest_look(picture: Tensor, truths: Tensor) -> int:
+    """Which of the truths [looks, 3, P, P] a picture [3, P, P] is nearest to, where they differ."""
+    spread = truths.amax(0) - truths.amin(0)
     telling = (spread.amax(0) > DIFFERENT).float()
-    distance = ((picture - case.truths).abs() * telling).sum((1, 2, 3))
-    return case.looks[int(distance.argmin())]
+    return int(((picture - truths).abs() * telling).sum((1, 2, 3)).argmin())
 
 
 def ask(prior: Prior, asked: list[Case], guidance: float, seed: int = 0) -> Answers:

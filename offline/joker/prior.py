@@ -11,6 +11,7 @@ from torch import Tensor
 from offline.joker.attention import HiddenStates
 from offline.joker.denoiser import ddim
 from offline.joker.networks import JokerPrior, load_networks
+from offline.joker.schedule import noise_levels
 
 
 class Prior:
@@ -104,14 +105,9 @@ class BoundPrior:
         return self._seen[1]
 
 
-def spaced_steps(count: int, total: int) -> list[int]:
-    """`count` falling time steps evenly from the noisiest, ``round(total - 1 - i · total / count)``."""
-    return [round(total - 1 - i * total / count) for i in range(count)]
-
-
 def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
     """2D pictures [V, 3, P, P] of the bound views, out of noise in `count` DDIM steps; no distillation."""
     latent = bound.networks.denoiser.config
     shape = (len(views), latent.in_channels, latent.sample_size, latent.sample_size)
     noise = torch.randn(shape, generator=generator).to(bound._reference)
-    return bound.decode(ddim(bound, noise, spaced_steps(count, len(bound.alphas)), torch.tensor(list(views))))
+    return bound.decode(ddim(bound, noise, noise_levels(count, len(bound.alphas)), torch.tensor(list(views))))

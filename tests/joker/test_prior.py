@@ -10,7 +10,7 @@ from torch import Tensor
 
 from offline.joker.denoiser import ddim
 from offline.joker.networks import JokerPrior
-from offline.joker.prior import BoundPrior, Prior, sample, spaced_steps
+from offline.joker.prior import BoundPrior, Prior, sample
 
 
 @pytest.fixture
@@ -84,11 +84,6 @@ def test_clean_latents_are_what_noise_or_velocity_says(
         torch.testing.assert_close(bound.clean(noisy, 600, torch.tensor([0])), clean, atol=1e-5, rtol=1e-5)
     finally:
         scheduler.register_to_config(prediction_type=before)
-
-
-def test_spaced_steps_are_the_released_codes() -> None:
-    assert spaced_steps(100, 1000)[:3] == [999, 989, 979]
-    assert spaced_steps(4, 1000) == [999, 749, 499, 249]
 
 
 def test_samples_are_pictures_and_repeat(prior: Prior) -> None:
