@@ -45,8 +45,8 @@ def write_heads_page(done: HeadTable, folder: Path) -> Path:
         "Distilled heads",
         paragraph(
             f"{len(done.truths)} heads of people that the prior never saw, each from one frontal picture and a "
-            f"sentence: {', '.join(truth.name for truth in done.truths)}. Measured on {figures['views']} views that lie between "
-            f"the {preset['azimuths']} × {preset['elevations']} distilled ones.",
+            f"sentence: {', '.join(truth.name for truth in done.truths)}. Measured on {figures['views']} views that "
+            f"lie between the {preset['azimuths']} × {preset['elevations']} distilled ones.",
             f"Prior {figures['prior']}, preset {preset['name']}. {about_machine(figures['machine'])}.",
             kind="quiet",
         ),

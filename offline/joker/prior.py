@@ -99,10 +99,15 @@ class BoundPrior:
     def _looked(self, step: int) -> HiddenStates:
         """What the reference network shows at a time step, computed once for all views."""
         if self._seen is None or self._seen[0] != step:
-            n = len(self._text)
-            steps = torch.full((n,), step, device=self._reference.device)
-            self._seen = step, self.networks.look(self._reference.expand(n, -1, -1, -1), steps, self._text)
+            self._seen = step, self.look_again(step)
         return self._seen[1]
+
+    @torch.no_grad()
+    def look_again(self, step: int) -> HiddenStates:
+        """What the reference network shows at a time step, a row for each branch of the guidance."""
+        n = len(self._text)
+        steps = torch.full((n,), step, device=self._reference.device)
+        return self.networks.look(self._reference.expand(n, -1, -1, -1), steps, self._text)
 
 
 def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
