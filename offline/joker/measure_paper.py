@@ -71,7 +71,8 @@ def stable_diffusion_shapes(dtype: torch.dtype = torch.bfloat16) -> JokerPrior:
     finally:
         torch.set_default_dtype(before)
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
-    return JokerPrior(*unets, driving, vae, text, word_tokenizer(words()), scheduler)
+    denoiser, reference = unets
+    return JokerPrior(denoiser, reference, driving, vae, text, word_tokenizer(words()), scheduler)
 
 
 def parts(device: torch.device) -> list[Part]:
