@@ -7,6 +7,7 @@ background.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -107,7 +108,7 @@ def _framed(cut_out: Picture, solution: Solution, roll: float) -> Picture:
     dm = FOCAL * width / -z  # pixels
     centre = np.array([width / 2 + x * dm, height / 2 - y * dm])
     side = PORTRAIT_DISTANCE / PORTRAIT_FOCAL * SHARE * dm
-    rgba = cut_out.astype(np.float32) / 255
+    rgba: NDArray[Any] = cut_out.astype(np.float32) / 255
     rgba[..., :3] = (rgba[..., :3] - BACKGROUND) * rgba[..., 3:]  # beyond the photo there is nothing: zeros
     if side > 2 * SIZE:  # a warp looks at four pixels only, so shrink by areas first
         shrink = 2 * SIZE / side
