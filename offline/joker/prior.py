@@ -11,6 +11,7 @@ from torch import Tensor
 from offline.joker.attention import HiddenStates
 from offline.joker.denoiser import ddim
 from offline.joker.networks import JokerPrior, load_networks
+from offline.joker.schedule import noise_levels
 
 
 class Prior:
@@ -20,6 +21,13 @@ class Prior:
         self.networks = networks
         for part in (networks.denoiser, networks.reference, networks.driving, networks.vae, networks.text_encoder):
             part.requires_grad_(False).eval()
+
+    @classmethod
+    def watching(cls, networks: JokerPrior) -> Prior:
+        """A prior of networks that go on training: nothing is frozen."""
+        prior = cls.__new__(cls)
+        prior.networks = networks
+        return prior
 
     @property
     def size(self) -> int:
@@ -91,15 +99,15 @@ class BoundPrior:
     def _looked(self, step: int) -> HiddenStates:
         """What the reference network shows at a time step, computed once for all views."""
         if self._seen is None or self._seen[0] != step:
-            n = len(self._text)
-            steps = torch.full((n,), step, device=self._reference.device)
-            self._seen = step, self.networks.look(self._reference.expand(n, -1, -1, -1), steps, self._text)
+            self._seen = step, self.look_again(step)
         return self._seen[1]
 
-
-def spaced_steps(count: int, total: int) -> list[int]:
-    """`count` falling time steps evenly from the noisiest, ``round(total - 1 - i · total / count)``."""
-    return [round(total - 1 - i * total / count) for i in range(count)]
+    @torch.no_grad()
+    def look_again(self, step: int) -> HiddenStates:
+        """What the reference network shows at a time step, a row for each branch of the guidance."""
+        n = len(self._text)
+        steps = torch.full((n,), step, device=self._reference.device)
+        return self.networks.look(self._reference.expand(n, -1, -1, -1), steps, self._text)
 
 
 def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
@@ -107,4 +115,4 @@ def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch
     latent = bound.networks.denoiser.config
     shape = (len(views), latent.in_channels, latent.sample_size, latent.sample_size)
     noise = torch.randn(shape, generator=generator).to(bound._reference)
-    return bound.decode(ddim(bound, noise, spaced_steps(count, len(bound.alphas)), torch.tensor(list(views))))
+    return bound.decode(ddim(bound, noise, noise_levels(count, len(bound.alphas)), torch.tensor(list(views))))
