@@ -70,15 +70,15 @@ def _one_face(photo: Path, rgb: Picture) -> Solution:
     height, width = rgb.shape[:2]
     with FaceMesh() as mesh:
         landmarks = mesh.detect(rgb, 0.0)
-        others = mesh.faces(rgb)
+        heights = sorted((float(face[2]) for face in mesh.faces(rgb)), reverse=True)
+    if len(heights) > 1 and heights[1] > OTHER * heights[0]:
+        raise BadInput(f"'{photo}' shows several faces; cut it so that only one person is in it")
     if landmarks is None:
         raise BadInput(f"'{photo}' shows no face; take a picture of one person who looks into the camera")
-    own = float(np.ptp(landmarks[:, 1]))
-    if sum(face[2] > OTHER * own for face in others) > 1:
-        raise BadInput(f"'{photo}' shows several faces; cut it so that only one person is in it")
-    if own * height < SMALLEST:
+    own = float(np.ptp(landmarks[:, 1])) * height
+    if own < SMALLEST:
         raise BadInput(
-            f"the face in '{photo}' is {own * height:.0f} pixels high and {SMALLEST} are the least; "
+            f"the face in '{photo}' is {own:.0f} pixels high and {SMALLEST} are the least; "
             "take a picture from nearer by"
         )
     solution = _fitted(Observation.of(landmarks, width, height, FOCAL))
