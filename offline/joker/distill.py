@@ -59,8 +59,7 @@ class Distillation:
     progress: Progress = _silent
 
     def __post_init__(self) -> None:
-        device = self.denoiser.alphas.device
-        self.head.to(device)
+        device = self.head.coarse_added.device
         self.views: Sequence[View] = grid(self.preset.azimuths, self.preset.elevations)
         self.cameras = camera_tensors(self.views, device)
         self.rounds = plan(self.preset, len(self.denoiser.alphas), self.variant, self.skipped)
@@ -114,9 +113,7 @@ class Distillation:
             done += views
             self.progress(share, f"round {place.round + 1}/{len(self.rounds)}, {done}/{len(self.views)} views denoised")
 
-        targets = make_targets(
-            self.denoiser, shown, current.steps, (self.seed, place.round), self.denoising, tick
-        ).cpu()
+        targets = make_targets(self.denoiser, shown, current.steps, (self.seed, place.round), self.denoising, tick)
         self.work.save_targets(targets, place)
         write_preview(self.work.previews / f"{place.round:03d}.png", targets, shown)
         return targets

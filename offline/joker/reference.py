@@ -7,6 +7,7 @@ background.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,15 +70,15 @@ def _one_face(photo: Path, rgb: Picture) -> Solution:
     height, width = rgb.shape[:2]
     with FaceMesh() as mesh:
         landmarks = mesh.detect(rgb, 0.0)
-        others = mesh.faces(rgb)
+        heights = sorted((float(face[2]) for face in mesh.faces(rgb)), reverse=True)
+    if len(heights) > 1 and heights[1] > OTHER * heights[0]:
+        raise BadInput(f"'{photo}' shows several faces; cut it so that only one person is in it")
     if landmarks is None:
         raise BadInput(f"'{photo}' shows no face; take a picture of one person who looks into the camera")
-    own = float(np.ptp(landmarks[:, 1]))
-    if sum(face[2] > OTHER * own for face in others) > 1:
-        raise BadInput(f"'{photo}' shows several faces; cut it so that only one person is in it")
-    if own * height < SMALLEST:
+    own = float(np.ptp(landmarks[:, 1])) * height
+    if own < SMALLEST:
         raise BadInput(
-            f"the face in '{photo}' is {own * height:.0f} pixels high and {SMALLEST} are the least; "
+            f"the face in '{photo}' is {own:.0f} pixels high and {SMALLEST} are the least; "
             "take a picture from nearer by"
         )
     solution = _fitted(Observation.of(landmarks, width, height, FOCAL))
@@ -107,7 +108,7 @@ def _framed(cut_out: Picture, solution: Solution, roll: float) -> Picture:
     dm = FOCAL * width / -z  # pixels
     centre = np.array([width / 2 + x * dm, height / 2 - y * dm])
     side = PORTRAIT_DISTANCE / PORTRAIT_FOCAL * SHARE * dm
-    rgba = cut_out.astype(np.float32) / 255
+    rgba: NDArray[Any] = cut_out.astype(np.float32) / 255
     rgba[..., :3] = (rgba[..., :3] - BACKGROUND) * rgba[..., 3:]  # beyond the photo there is nothing: zeros
     if side > 2 * SIZE:  # a warp looks at four pixels only, so shrink by areas first
         shrink = 2 * SIZE / side

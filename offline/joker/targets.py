@@ -28,7 +28,7 @@ def make_targets(
     batches: Batches,
     tick: Callable[[int], object] = lambda views: None,
 ) -> Tensor:
-    """Renderings [V, 3, P, P] noised to time step ``steps[0]`` and denoised by DDIM over `steps`, [V, 3, P, P].
+    """Renderings [V, 3, P, P] noised to time step ``steps[0]`` and denoised by DDIM over `steps`; on the processor.
 
     `seed` is the run's and the round's; each view has a stream of its own. The result has 8 bits a value, so that a run
     that reads it again from disk goes on with the same. `tick` is told how many views each batch had.
@@ -36,10 +36,13 @@ def make_targets(
 
     def some(part: slice) -> Tensor:
         views = torch.arange(len(pictures))[part]
-        noisy = torch.cat([_noisy(denoiser, pictures[v : v + 1], steps[0], stream(*seed, v)) for v in views.tolist()])
-        made = denoiser.decode(ddim(denoiser, noisy, steps, views.to(noisy.device)))
+        latents = denoiser.encode(pictures[part], stream(*seed, -1, part.start))
+        noisy = [
+            noised(denoiser, z[None], steps[0], stream(*seed, v)) for v, z in zip(views.tolist(), latents, strict=True)
+        ]
+        made = denoiser.decode(ddim(denoiser, torch.cat(noisy), steps, views.to(latents.device)))
         tick(len(views))
-        return eight_bits(made)
+        return eight_bits(made).cpu()
 
     return torch.cat(list(batches.each(len(pictures), some)))
 
@@ -47,14 +50,10 @@ def make_targets(
 @torch.no_grad()
 def sample_views(denoiser: Denoiser, views: int, steps: Sequence[int], seed: int, batches: Batches) -> Tensor:
     """Each view sampled by the prior by itself, from noise alone, [V, 3, P, P]: no head holds them together."""
-    blank = torch.full((views, 3, denoiser.size, denoiser.size), 0.5, device=denoiser.alphas.device)
+    blank = torch.full((views, 3, denoiser.size, denoiser.size), 0.5)
     return make_targets(denoiser, blank, steps, (seed, 0), batches)
 
 
 def eight_bits(pictures: Tensor) -> Tensor:
     """Display values as they come back from 8 bits a value."""
     return (pictures.float().clamp(0, 1) * 255).round() / 255
-
-
-def _noisy(denoiser: Denoiser, picture: Tensor, step: int, generator: torch.Generator) -> Tensor:
-    return noised(denoiser, denoiser.encode(picture, generator), step, generator)

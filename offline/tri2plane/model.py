@@ -48,7 +48,7 @@ class PlaneRenderer(nn.Module):
     box: Tensor
     preset: Preset
     decoder: Decoder
-    super_resolution: nn.Module
+    super_resolution: SuperResolution | UNet
     warp: NeckWarp
     recompute = False
     """Whether the samples along the rays are computed again for the gradient instead of being kept."""
