@@ -79,7 +79,7 @@ class HeadTable:
 
 def evaluate_heads(
     prior: Prior, name: str, preset: DistillPreset, folder: Path, heads: Sequence[tuple[int, str]] = HEADS,
-    rows: Sequence[str] = tuple(ROWS),
+    rows: Sequence[str] = tuple(ROWS), views: Sequence[View] | None = None,
 ) -> HeadTable:  # fmt: skip
     """Distils every head in every row into ``folder/ROW/SEED-LOOK`` and measures it; what is there is gone on with.
 
@@ -87,7 +87,7 @@ def evaluate_heads(
     """
     asked = json.loads(json.dumps({"prior": name, "preset": asdict(preset), "heads": heads}))
     _claim(folder, asked)
-    truths = [head_truth(seed, look, prior.size) for seed, look in tqdm(heads, desc="truths", unit="head")]
+    truths = [head_truth(seed, look, prior.size, views) for seed, look in tqdm(heads, desc="truths", unit="head")]
     found: dict[str, list[dict[str, float | None]]] = {row: [] for row in rows}
     seen: dict[str, list[Seen]] = {row: [] for row in rows}
     with Judges() as judges, tqdm(total=len(rows) * len(heads), unit="head") as bar:
