@@ -32,16 +32,82 @@ class GeneratorGraph(nn.Module):
         self.outputs = ("coarse", "middle", "fine") if model.preset.levels == 3 else ("coarse", "fine")
 
     def forward(self, expression: Tensor, detail: Tensor, latent: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_channels_last(level) for level in self.levels(expression, detail, latent))
+
+    def levels(self, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
+        """The same as the generator makes them, [B, 3·C, H, W], two at least."""
         style = self.model.style(self.motion_maps(expression, detail), expression, detail, latent)
         levels = self.model.generator.side_by_side(style)
-        if len(levels) == 1:
-            levels = levels * 2
-        return tuple(level.permute(0, 2, 3, 1).unflatten(3, (3, -1)).permute(0, 3, 1, 2, 4) for level in levels)
+        return levels * 2 if len(levels) == 1 else levels
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """The rasteriser: a triangle's edge is decided in small differences."""
         return "motion_maps" in scope(node)
+
+
+class BankedGeneratorGraph(GeneratorGraph):
+    """The same with a bank: takes for each level what is added to it, int8 [B, 3·C, H, W], and what a step of that is
+    worth, [B, 3·C]. Added before the planes are laid out, where a channel's scale goes for a whole row."""
+
+    def forward(  # type: ignore[override]
+        self,
+        expression: Tensor,
+        detail: Tensor,
+        latent: Tensor,
+        bank_coarse: Tensor,
+        bank_coarse_scale: Tensor,
+        bank_fine: Tensor,
+        bank_fine_scale: Tensor,
+    ) -> tuple[Tensor, ...]:
+        coarse, *middle, fine = self.levels(expression, detail, latent)
+        coarse = coarse + _unpacked(bank_coarse, bank_coarse_scale)
+        fine = fine + _unpacked(bank_fine, bank_fine_scale)
+        return tuple(_channels_last(level) for level in (coarse, *middle, fine))
+
+
+class BankGraph(nn.Module):
+    """The generator of an avatar that is a bank alone: its neutral planes and what the bank adds. The other inputs
+    have done their work in the weights that the bank comes with (`runtime.engines.follow`)."""
+
+    outputs = ("coarse", "fine")
+
+    def __init__(self, coarse: Tensor, fine: Tensor) -> None:
+        """The neutral head's planes, [3, C, H, W]."""
+        super().__init__()
+        self.register_buffer("coarse", coarse.flatten(0, 1)[None].clone())
+        self.register_buffer("fine", fine.flatten(0, 1)[None].clone())
+
+    coarse: Tensor
+    fine: Tensor
+
+    def forward(
+        self,
+        expression: Tensor,
+        detail: Tensor,
+        latent: Tensor,
+        bank_coarse: Tensor,
+        bank_coarse_scale: Tensor,
+        bank_fine: Tensor,
+        bank_fine_scale: Tensor,
+    ) -> tuple[Tensor, ...]:
+        coarse = self.coarse + _unpacked(bank_coarse, bank_coarse_scale)
+        fine = self.fine + _unpacked(bank_fine, bank_fine_scale)
+        return _channels_last(coarse), _channels_last(fine)
+
+    @staticmethod
+    def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        return False
+
+
+def _unpacked(steps: Tensor, scale: Tensor) -> Tensor:
+    """int8 [B, 3·C, H, W] and the worth of a step [B, 3·C] → float32."""
+    return steps.to(torch.float32) * scale[:, :, None, None]
+
+
+def _channels_last(level: Tensor) -> Tensor:
+    """[B, 3·C, H, W] → [B, 3, H, W, C]."""
+    return level.permute(0, 2, 3, 1).unflatten(3, (3, -1)).permute(0, 3, 1, 2, 4)
 
 
 class RendererGraph(FastRenderer):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from offline.tri2plane.checkpoint import Run
-from runtime.contract.axes import portrait_camera, quaternion_from_rotation, rotation_from_angles
-from runtime.contract.bundle import GRAPHS, GraphInfo
+from export.bank import Differences
+from export.subject import Subject, bank_states, pictures
+from runtime.contract.axes import quaternion_from_rotation, rotation_from_angles
+from runtime.contract.bundle import Bundle, Manifest
 from runtime.contract.drive import DriveState, coefficients
-from runtime.engines.chain import OUTPUTS, Performer
+from runtime.engines.bank import planes_of
+from runtime.engines.chain import Performer, joined
 from runtime.engines.choose import installed
 from runtime.errors import Unavailable
 
@@ -21,6 +25,10 @@ step, and float32 graphs are off by far less than a step."""
 HALF_DB = 36.0
 """Least PSNR of a half-precision engine's: bfloat16 keeps 8 bits of mantissa, 1/256 of a feature; a picture is a sum
 of some hundred of them. Below this the geometry, not the rounding, is wrong."""
+
+STORED_DB = 42.0
+"""Least PSNR of a bank kept in 8 bits: 2/255 of a channel. Smooth differences give 60 dB and more; below this a few
+values stand out so far that the steps of all others are too large."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +63,44 @@ def trial_states() -> list[DriveState]:
     ]
 
 
-def check_parity(run: Run, onnx: dict[str, bytes], infos: dict[str, GraphInfo]) -> list[Parity]:
-    """Parity of every installed engine, the exact ones first."""
-    states = trial_states()
-    expected = [_reference(run, state) for state in states]
+def all_states(subject: Subject) -> list[DriveState]:
+    """The trial states, and those of a bank."""
+    return trial_states() + (bank_states(len(subject.bank.expressions)) if subject.bank else [])
+
+
+def check_parity(subject: Subject, manifest: Manifest, files: Mapping[str, bytes]) -> list[Parity]:
+    """Parity of every installed engine that runs a bundle's members."""
+    states = all_states(subject)
+    expected = [_bytes(pictures(subject, [state])) for state in states]
+    bundle = Bundle(manifest, files, "")
     results = []
     for engine in installed().values():
         if isinstance(engine, Unavailable):
             continue
-        required = FLOAT32_DB if engine.exact else HALF_DB
-        graph = engine.load_joined({name: (onnx[name], infos[name]) for name in GRAPHS}, OUTPUTS)
-        performer = Performer(graph, run.model.preset.latent)
+        performer = Performer(joined(engine, bundle), manifest.latent, planes_of(bundle))
         got = [performer.render(state).rgba.copy() for state in states]
-        error = np.stack(got).astype(np.float64) - np.stack(expected)
-        mse = max(float((error**2).mean()), 1e-6)
-        results.append(Parity(engine.description, 10 * np.log10(255**2 / mse), int(np.abs(error).max()), required))
+        results.append(_compared(engine.description, got, expected, FLOAT32_DB if engine.exact else HALF_DB))
     return results
 
 
-@torch.no_grad()
-def _reference(run: Run, state: DriveState) -> np.ndarray:
-    camera = portrait_camera()
-    arrays = (state.expression, state.detail, np.zeros(run.model.preset.latent, np.float32), state.pose)
-    expression, detail, latent, pose = (torch.from_numpy(a)[None] for a in arrays)
-    maps = run.maps(expression, detail)
-    intrinsics, extrinsics = (torch.from_numpy(a)[None] for a in (camera.intrinsics, camera.extrinsics))
-    picture = run.averaged(maps, expression, detail, latent, pose, intrinsics, extrinsics)[0]
-    return (picture * 255 + 0.5).permute(1, 2, 0).to(torch.uint8).numpy()
+def check_storing(subject: Subject, bank: Differences) -> Parity:
+    """Parity of the subject with its bank as it is stored, and as it was distilled, `bank`."""
+    states = bank_states(len(bank.expressions))
+    got = [_bytes(pictures(subject, [state])) for state in states]
+    kept, subject.bank = subject.bank, bank
+    expected = [_bytes(pictures(subject, [state])) for state in states]
+    subject.bank = kept
+    return _compared("the bank in 8 bits", got, expected, STORED_DB)
+
+
+def _bytes(picture: torch.Tensor) -> NDArray[np.uint8]:
+    """One picture [1, 4, P, P], 0..1, as the graphs put it out, [P, P, 4]."""
+    return np.asarray((picture[0] * 255 + 0.5).permute(1, 2, 0).to(torch.uint8).numpy())
+
+
+def _compared(
+    what: str, got: Sequence[NDArray[np.uint8]], expected: Sequence[NDArray[np.uint8]], required: float
+) -> Parity:
+    error = np.stack(got).astype(np.float64) - np.stack(expected)
+    mse = max(float((error**2).mean()), 1e-6)
+    return Parity(what, 10 * np.log10(255**2 / mse), int(np.abs(error).max()), required)

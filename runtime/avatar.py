@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import Bundle, Manifest, read_bundle
 from runtime.engines.chain import Performer
 from runtime.engines.choose import choose
@@ -18,7 +19,7 @@ class Avatar:
         self.thumbnail: bytes = bundle.files["thumbnail.png"]
         self.engine: str = chosen.reason
         """Which engine runs it and why."""
-        self._graph = chosen.graph
+        self._graph, self._bank = chosen.graph, chosen.bank
 
     @classmethod
     def load(cls, path: Path, engine: str = "auto") -> Avatar:
@@ -34,6 +35,11 @@ class Avatar:
         """Width and height of its pictures, pixels."""
         return self.manifest.picture
 
+    @property
+    def bank(self) -> tuple[BankExpression, ...]:
+        """The expressions of its own."""
+        return self.manifest.bank
+
     def new_session(self) -> Performer:
         """A way to render this avatar, with buffers of its own."""
-        return Performer(self._graph, self.manifest.latent)
+        return Performer(self._graph, self.manifest.latent, self._bank)

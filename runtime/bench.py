@@ -226,7 +226,7 @@ def bench(bundle: Path, engine: str, video: Path | None, seconds: float) -> dict
     avatar = Avatar(read, chosen.engine.name)
     load = time.perf_counter() - begun
     graphs = {name: chosen.engine.load(read.files[f"{name}.onnx"], read.manifest.graphs[name]) for name in GRAPHS}
-    chain = Chain(graphs, read.manifest.latent)
+    chain = Chain(graphs, read.manifest.latent, chosen.bank)
     backdrop = Backdrop("#f4f2ee")
     packets = _packets(video, chain, backdrop)
     watch = Stopwatch()

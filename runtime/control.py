@@ -45,7 +45,7 @@ class Control:
         self._session.performance.coefficients.push(drive_state(message, now), now)
 
     def _prompt(self, message: Message, now: float) -> Message:
-        parsed = prompts.parse(_text(message))
+        parsed = prompts.parse(_text(message), self._session.performance.repertoire.lexicon)
         if parsed.timeline.duration > 0:
             self._session.performance.prompt.play(parsed.timeline, now)
         elif not parsed.unknown:
@@ -54,7 +54,7 @@ class Control:
         return {"type": "prompt", "seconds": round(parsed.timeline.duration, 2), "unknown": unknown}
 
     def _script(self, message: Message, now: float) -> Message:
-        script = parse_script(_text(message))
+        script = parse_script(_text(message), repertoire=self._session.performance.repertoire)
         self._session.performance.script.play(script.timeline, now, loop=script.loop or message.get("loop") is True)
         return {"type": "script", "seconds": round(script.timeline.duration, 2), "loop": script.loop}
 

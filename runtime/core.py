@@ -17,6 +17,7 @@ from aiohttp import web
 from runtime.camera import Tracker
 from runtime.config import ServerConfig
 from runtime.driving.performance import Performance, live_performance
+from runtime.driving.repertoire import Repertoire
 from runtime.errors import Unavailable
 from runtime.memory import settle
 from runtime.session import Avatar
@@ -98,7 +99,10 @@ def serve(config: ServerConfig, loading: Future[Avatar], say: Callable[[str], No
     """
     seeds = itertools.count()
     with listening(config.host, config.port) as sock:
-        server = Server(config, loading.result(), TrackerPool(_tracker), lambda: live_performance(next(seeds)))
+        avatar = loading.result()
+        repertoire = Repertoire(avatar.bank)
+        trackers = TrackerPool(_tracker)
+        server = Server(config, avatar, trackers, lambda: live_performance(next(seeds), repertoire))
 
         async def main() -> None:
             stop = asyncio.Event()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from runtime.contract.bundle import Bundle, read_bundle
 from runtime.contract.drive import DriveState
 from runtime.engines import Engine
+from runtime.engines.bank import planes_of
 from runtime.engines.chain import Performer, joined
 from runtime.engines.choose import installed
 from runtime.errors import MienError, Unavailable
@@ -164,7 +165,7 @@ def _engines(bundle: Bundle) -> list[Check]:
 
 def _picture(engine: Engine, bundle: Bundle) -> tuple[NDArray[np.uint8], float]:
     """The face at rest, RGBA, and the milliseconds that it took once warm."""
-    performer = Performer(joined(engine, bundle), bundle.manifest.latent)
+    performer = Performer(joined(engine, bundle), bundle.manifest.latent, planes_of(bundle))
     performer.render(DriveState())
     begun = time.perf_counter()
     picture = performer.render(DriveState()).rgba.copy()

@@ -13,6 +13,7 @@ from runtime.avatar import Avatar
 from runtime.contract.axes import Camera
 from runtime.contract.drive import DriveState
 from runtime.driving.performance import live_performance
+from runtime.driving.repertoire import Repertoire
 from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
 from runtime.soundtrack import Soundtrack
@@ -33,9 +34,9 @@ def require_face(video: Path) -> None:
     raise BadInput(f"no face was found in '{video}'; use a video that shows one face from the front")
 
 
-def states_of_video(video: Path, fps: float) -> Iterator[DriveState]:
+def states_of_video(video: Path, fps: float, repertoire: Repertoire | None = None) -> Iterator[DriveState]:
     """What the live path makes of a driving video, at a constant `fps`; each picture shows the frame of its time."""
-    performance, shown = live_performance(), 0
+    performance, shown = live_performance(repertoire=repertoire), 0
     with VideoReader(video) as reader, FaceTracker() as tracker:
         slack = 0.5 / max(fps, reader.fps)  # files round their times
         time = 0.0
@@ -51,9 +52,9 @@ def states_of_video(video: Path, fps: float) -> Iterator[DriveState]:
             shown += 1
 
 
-def states_of_timeline(timeline: Timeline, fps: float) -> Iterator[DriveState]:
+def states_of_timeline(timeline: Timeline, fps: float, repertoire: Repertoire | None = None) -> Iterator[DriveState]:
     """A script's or a prompt's performance at `fps`."""
-    performance = live_performance()
+    performance = live_performance(repertoire=repertoire)
     performance.script.play(timeline, 0.0)
     for frame in range(max(1, round((timeline.duration + TAIL) * fps))):
         yield performance.sample(frame / fps).state

@@ -12,9 +12,11 @@ from pathlib import Path
 from runtime.avatar import Avatar
 from runtime.config import ServerConfig
 from runtime.contract.axes import portrait_camera
+from runtime.contract.bundle import read_bundle
 from runtime.contract.drive import DriveState
 from runtime.demo import DEMO
 from runtime.driving.prompts import parse
+from runtime.driving.repertoire import Repertoire
 from runtime.driving.script import load_script
 from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
@@ -58,8 +60,9 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     backdrop = Backdrop(args.background, not args.no_watermark)
     camera = portrait_camera(math.radians(args.yaw), math.radians(args.pitch)) if args.yaw or args.pitch else None
-    part = _part(args)
-    avatar = Avatar.load(args.bundle, args.engine)
+    bundle = read_bundle(args.bundle)
+    part = _part(args, Repertoire(bundle.manifest.bank))
+    avatar = Avatar(bundle, args.engine)
     with contextlib.ExitStack() as stack:
         soundtrack = stack.enter_context(Soundtrack(*part.sound)) if part.sound else None
         frames = render_video(
@@ -84,26 +87,29 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput(f"'{args.out}' is the driving video itself; choose another name for the result")
 
 
-def _part(args: argparse.Namespace) -> _Part:
+def _part(args: argparse.Namespace, repertoire: Repertoire) -> _Part:
     if args.prompt is None and args.driving.suffix.lower() not in SCRIPTS:
-        return _of_video(args.driving, args.fps)
-    timeline = load_script(args.driving).timeline if args.prompt is None else _prompted(args.prompt)
+        return _of_video(args.driving, args.fps, repertoire)
+    if args.prompt is None:
+        timeline = load_script(args.driving, repertoire).timeline
+    else:
+        timeline = _prompted(args.prompt, repertoire)
     fps = args.fps or ServerConfig.fps
-    return _Part(states_of_timeline(timeline, fps), fps, round((timeline.duration + TAIL) * fps))
+    return _Part(states_of_timeline(timeline, fps, repertoire), fps, round((timeline.duration + TAIL) * fps))
 
 
-def _of_video(video: Path, wanted: float | None) -> _Part:
+def _of_video(video: Path, wanted: float | None, repertoire: Repertoire) -> _Part:
     with VideoReader(video) as reader:
         fps = wanted or reader.fps
         total = None if reader.frames is None else round(reader.frames * fps / reader.fps)
         next(iter(reader), None)
         start = reader.start
     require_face(video)
-    return _Part(states_of_video(video, fps), fps, total, (video, start))
+    return _Part(states_of_video(video, fps, repertoire), fps, total, (video, start))
 
 
-def _prompted(text: str) -> Timeline:
-    prompt = parse(text)
+def _prompted(text: str, repertoire: Repertoire) -> Timeline:
+    prompt = parse(text, repertoire.lexicon)
     if prompt.unknown:
         first = prompt.unknown[0]
         raise BadInput(f"'{first.phrase}' is not known; near it are: {', '.join(first.nearest)}")

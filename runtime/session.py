@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from runtime.clock import FrameClock
 from runtime.contract.axes import Camera, portrait_camera
+from runtime.contract.bank import BankExpression
 from runtime.contract.drive import DriveState
 from runtime.driving.mixer import Mixed
 from runtime.driving.performance import Performance
@@ -61,6 +62,10 @@ class Avatar(Protocol):
     @property
     def size(self) -> int:
         """Width and height of its pictures."""
+
+    @property
+    def bank(self) -> Sequence[BankExpression]:
+        """The expressions of its own."""
 
     @property
     def thumbnail(self) -> bytes:

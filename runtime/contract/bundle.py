@@ -3,12 +3,13 @@
 A zip file, nothing in it pickled:
 
     manifest.json      format, version, kind, name, preset, likeness, tensors, float32 nodes; SHA-256 of the rest
-    generator.onnx     expression, detail, latent → planes
+    generator.onnx     expression, detail, latent, and with a bank what it adds → planes
     renderer.onnx      planes, head pose, camera → features, alpha, depth
     sr.onnx            features, alpha → RGBA
     head_model.npz     the 3DMM
     identity.npz       `identity` [K], `texture` [T, T, 3]
     thumbnail.png      the neutral head
+    bank.npz           only with a bank: what each of its expressions adds to the planes (`runtime.engines.bank`)
 
 A reader takes only these names, each within its limit and matching its hash.
 """
@@ -24,12 +25,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runtime.contract.bank import BankExpression, checked_bank
 from runtime.errors import BundleError, Unavailable
 
 FORMAT = "mien-bundle"
 VERSION = 1
 GRAPHS = ("generator", "renderer", "sr")
 FILES = (*(f"{name}.onnx" for name in GRAPHS), "head_model.npz", "identity.npz", "thumbnail.png")
+BANK_FILE = "bank.npz"
+TRI2PLANE, JOKER = "tri2plane", "joker"
+"""Kinds of avatar: one with a generator of its own, to which a bank may be added; one that is a bank alone."""
 LIMIT = 256 * 2**20
 """Largest member, bytes."""
 MANIFEST_LIMIT = 2**20
@@ -70,8 +75,15 @@ class Manifest:
     graphs: dict[str, GraphInfo]
     created: str = ""
     """ISO 8601 date."""
+    bank: tuple[BankExpression, ...] = ()
+    """The avatar's own expressions; number k is played by `DriveState.bank[k]`."""
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Size in bytes and SHA-256 of every other member."""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of all other members."""
+        return (*FILES, BANK_FILE) if self.bank else FILES
 
 
 def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
@@ -79,16 +91,18 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
 
     Raises ValueError where `files` are not those of a bundle and Unavailable where they cannot be written.
     """
-    if set(files) != set(FILES):
-        raise ValueError(f"a bundle holds {', '.join(FILES)}; got {', '.join(files)}")
+    if set(files) != set(manifest.members):
+        raise ValueError(f"this bundle holds {', '.join(manifest.members)}; got {', '.join(files)}")
     listed = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
     values = asdict(manifest) | {"files": listed}
+    if not manifest.bank:
+        del values["bank"]  # so that a Mien that knows no banks reads it
     text = json.dumps({"format": FORMAT, "version": VERSION} | values, indent=1)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             archive.writestr("manifest.json", text)
-            for name in FILES:
+            for name in manifest.members:
                 archive.writestr(name, files[name])
         os.replace(temporary, path)
     except OSError as error:
@@ -116,7 +130,7 @@ def read_bundle(path: Path) -> Bundle:
         with zipfile.ZipFile(path) as archive:
             text = _member(archive, "manifest.json", MANIFEST_LIMIT, path)
             manifest = _parse(text, path)
-            files = {name: _checked(archive, name, manifest, path) for name in FILES}
+            files = {name: _checked(archive, name, manifest, path) for name in manifest.members}
     except FileNotFoundError:
         raise BundleError(f"there is no bundle '{path}'; bake one with: mien bake RUN -o {path}") from None
     except (zipfile.BadZipFile, EOFError, OSError) as error:
@@ -158,9 +172,12 @@ def _parse(text: bytes, path: Path) -> Manifest:
 def _manifest(values: dict[str, Any], path: Path) -> Manifest:
     try:
         graphs = {name: _graph(values["graphs"][name]) for name in GRAPHS}
-        return Manifest(**{**values, "graphs": graphs})
+        bank = checked_bank(values.get("bank", ()))
+        return Manifest(**{**values, "graphs": graphs, "bank": bank})
     except (KeyError, TypeError) as error:
         raise BundleError(f"the manifest of '{path}' lacks or misnames a key ({error}); bake it again") from None
+    except ValueError as error:
+        raise BundleError(f"the manifest of '{path}' has a bank that cannot be: {error}; bake it again") from None
 
 
 def _graph(values: Mapping[str, Any]) -> GraphInfo:

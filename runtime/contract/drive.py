@@ -25,6 +25,8 @@ EXPRESSIONS: tuple[str, ...] = (
 INDEX: dict[str, int] = {name: i for i, name in enumerate(EXPRESSIONS)}
 DETAIL = 8
 """Length of `detail`, the vector for what the 52 names cannot say."""
+BANK = 16
+"""Length of `bank`: the most expressions of its own that an avatar has."""
 
 GAZE_YAW = 0.52
 GAZE_PITCH = 0.44
@@ -80,6 +82,8 @@ class DriveState:
     """[3], dm, of the head's origin from its place at rest."""
     timestamp: float = 0.0
     """Seconds on the session's monotonic clock at which this was captured."""
+    bank: Array = field(default_factory=lambda: _zeros(BANK))
+    """[16], 0..1: how far each of the avatar's own expressions plays, in the order of its bundle; else zeros."""
 
     @property
     def pose(self) -> Array:
@@ -100,12 +104,12 @@ class DriveState:
 
 
 def checked(state: DriveState) -> DriveState:
-    """`state` with coefficients and detail clipped to their ranges and a unit quaternion.
+    """`state` with coefficients, detail and bank clipped to their ranges and a unit quaternion.
 
     Raises ValueError, naming the field, where a shape is wrong, a value is not finite, the rotation is zero or the head
     is more than 10 dm away.
     """
-    shapes = {"expression": len(EXPRESSIONS), "detail": DETAIL, "rotation": 4, "translation": 3}
+    shapes = {"expression": len(EXPRESSIONS), "detail": DETAIL, "rotation": 4, "translation": 3, "bank": BANK}
     for name, length in shapes.items():
         value = getattr(state, name)
         if value.shape != (length,):
@@ -125,4 +129,5 @@ def checked(state: DriveState) -> DriveState:
         detail=np.clip(state.detail, -3.0, 3.0).astype(np.float32),
         rotation=(state.rotation / norm).astype(np.float32),
         translation=state.translation.astype(np.float32),
+        bank=np.clip(state.bank, 0.0, 1.0).astype(np.float32),
     )

@@ -1,8 +1,9 @@
 """What a prompt or script may move, in which groups, and how it is laid over a drive state.
 
-The channel vector [58] is the 52 expression coefficients, then head yaw, pitch and roll (radians), then the head's
-shift along x, y and z (dm). A group is what one performer speaks for as a whole: whoever smiles owns the whole mouth,
-so that the camera's open mouth does not mix into it, but leaves brows, blinks and head to whoever moves them.
+The channel vector [74] is the 52 expression coefficients, then head yaw, pitch and roll (radians), then the head's
+shift along x, y and z (dm), then the weights of the avatar's own 16 expressions. A group is what one performer speaks
+for as a whole: whoever smiles owns the whole mouth, so that the camera's open mouth does not mix into it, but leaves
+brows, blinks and head to whoever moves them.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ import numpy as np
 
 from runtime.contract.axes import Array, angles_from_rotation, quaternion_from_rotation, rotation_from_angles
 from runtime.contract.axes import rotation_from_quaternion as rotation_of
-from runtime.contract.drive import EXPRESSIONS, DriveState
+from runtime.contract.drive import BANK, EXPRESSIONS, DriveState
 
 HEAD: tuple[str, ...] = ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")
-CHANNELS: tuple[str, ...] = EXPRESSIONS + HEAD
+OWN: tuple[str, ...] = tuple(f"own{k}" for k in range(BANK))
+CHANNELS: tuple[str, ...] = EXPRESSIONS + HEAD + OWN
 CHANNEL: dict[str, int] = {name: i for i, name in enumerate(CHANNELS)}
 
 FACE = slice(0, len(EXPRESSIONS))
 ANGLES = slice(len(EXPRESSIONS), len(EXPRESSIONS) + 3)
-SHIFT = slice(len(EXPRESSIONS) + 3, len(CHANNELS))
+SHIFT = slice(len(EXPRESSIONS) + 3, len(EXPRESSIONS) + 6)
+WEIGHTS = slice(len(EXPRESSIONS) + 6, len(CHANNELS))
 
 
 def _starting(*prefixes: str) -> tuple[str, ...]:
@@ -37,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "cheeks": _starting("cheekSquint", "noseSneer"),
     "mouth": _starting("jaw", "mouth", "cheekPuff", "tongue"),
     **{name: (name,) for name in HEAD},
+    "own": OWN,
 }
 """Every channel is in exactly one group; blinking goes on under a surprised look, so lids and blinks are apart."""
 
@@ -47,7 +51,7 @@ _WIDE = [CHANNEL["eyeWideLeft"], CHANNEL["eyeWideRight"]]
 
 
 def mask(groups: Iterable[str]) -> Array:
-    """[58], 1 for each channel of the named groups and 0 elsewhere. Raises KeyError with an unknown group."""
+    """[74], 1 for each channel of the named groups and 0 elsewhere. Raises KeyError with an unknown group."""
     weights = np.zeros(len(CHANNELS), np.float32)
     for group in groups:
         weights[[CHANNEL[name] for name in GROUPS[group]]] = 1.0
@@ -55,19 +59,20 @@ def mask(groups: Iterable[str]) -> Array:
 
 
 def channels_of(state: DriveState) -> Array:
-    """The channel vector [58] of a drive state."""
+    """The channel vector [74] of a drive state."""
     angles = angles_from_rotation(rotation_of(state.rotation))
-    return np.concatenate([state.expression, angles, state.translation]).astype(np.float32)
+    return np.concatenate([state.expression, angles, state.translation, state.bank]).astype(np.float32)
 
 
 def with_channels(state: DriveState, channels: Array) -> DriveState:
-    """`state` with expression, rotation and translation from a channel vector [58]."""
+    """`state` with expression, rotation, translation and bank from a channel vector [74]."""
     yaw, pitch, roll = (float(angle) for angle in channels[ANGLES])
     return replace(
         state,
         expression=np.clip(channels[FACE], 0.0, 1.0).astype(np.float32),
         rotation=quaternion_from_rotation(rotation_from_angles(yaw, pitch, roll)),
         translation=channels[SHIFT].astype(np.float32),
+        bank=np.clip(channels[WEIGHTS], 0.0, 1.0).astype(np.float32),
     )
 
 
@@ -76,9 +81,9 @@ class Overlay:
     """A partial performance: for each channel how much of it is claimed, and the claimed part of the value."""
 
     values: Array
-    """[58], already multiplied by `weights`."""
+    """[74], already multiplied by `weights`."""
     weights: Array
-    """[58], 0 (left to whoever is below) to 1 (fully claimed)."""
+    """[74], 0 (left to whoever is below) to 1 (fully claimed)."""
 
     def over(self, base: DriveState) -> DriveState:
         """`base` with the claimed channels replaced in proportion."""

@@ -20,6 +20,7 @@ from runtime.driving.channels import FACE, channels_of, with_channels
 from runtime.driving.easing import eased
 from runtime.driving.quaternions import conjugate, multiply, power
 from runtime.driving.reach import Reach
+from runtime.driving.repertoire import Repertoire
 from runtime.driving.sources import Claim, Heard, Player, Source, Stream
 
 FADE = 0.4
@@ -62,7 +63,7 @@ class _Gap:
 
     began: float
     linear: Array
-    """[63], expression, detail and translation of the shown state less the target's."""
+    """[79], expression, detail, translation and bank of the shown state less the target's."""
     rotation: Array
     """The turn from the target to what was shown."""
 
@@ -77,13 +78,16 @@ class Mixer:
         players: Sequence[Player],
         fade: float = FADE,
         reach: Reach | None = None,
+        repertoire: Repertoire | None = None,
     ) -> None:
-        """`streams` and `players` in rising order of importance; `reach` is what the avatar's head has learned."""
+        """`streams` and `players` in rising order of importance; `reach` is what the avatar's head has learned, and
+        `repertoire` what expressions of its own it has."""
         self.idle = idle
         self.streams = tuple(streams)
         self.players = tuple(players)
         self.fade = fade
         self.reach = reach or Reach()
+        self.repertoire = repertoire or Repertoire()
         self._last: _Cast | None = None
         self._gap: _Gap | None = None
 
@@ -112,7 +116,7 @@ class Mixer:
         state = _filled(cast.heard, idle) if cast.heard is not None else idle
         for claim in cast.claims.values():
             state = claim.overlay.over(state)
-        return self.reach.clamp(state)
+        return self.reach.clamp(self.repertoire.driven(state))
 
     def _bridged(self, target: DriveState, now: float) -> DriveState:
         gap = self._gap
@@ -123,12 +127,14 @@ class Mixer:
             self._gap = None
             return target
         linear = _linear(target) + left * gap.linear
-        expressions, details = len(target.expression), len(target.detail)
+        ends = np.cumsum([len(part) for part in _parts(target)])[:-1]
+        expression, detail, translation, bank = np.split(linear.astype(np.float32), ends)
         return replace(
             target,
-            expression=np.clip(linear[:expressions], 0.0, 1.0).astype(np.float32),
-            detail=linear[expressions : expressions + details].astype(np.float32),
-            translation=linear[expressions + details :].astype(np.float32),
+            expression=np.clip(expression, 0.0, 1.0),
+            detail=detail,
+            translation=translation,
+            bank=np.clip(bank, 0.0, 1.0),
             rotation=multiply(power(gap.rotation, left), target.rotation),
         )
 
@@ -143,8 +149,12 @@ def _carried(last: _Cast, cast: _Cast) -> _Cast:
     return _Cast(last.base, cast.heard if stays else last.heard, claims)
 
 
+def _parts(state: DriveState) -> tuple[Array, ...]:
+    return state.expression, state.detail, state.translation, state.bank
+
+
 def _linear(state: DriveState) -> Array:
-    return np.concatenate([state.expression, state.detail, state.translation])
+    return np.concatenate(_parts(state))
 
 
 def _between(shown: DriveState, target: DriveState, now: float) -> _Gap:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from runtime.driving.idle import Idle
 from runtime.driving.mixer import FADE, Mixed, Mixer
 from runtime.driving.reach import Reach
+from runtime.driving.repertoire import Repertoire
 from runtime.driving.retarget import Retargeter
 from runtime.driving.smoothing import Smoother
 from runtime.driving.sources import Player, Stage, Stream
@@ -20,19 +21,29 @@ class Performance:
     """
 
     def __init__(
-        self, seed: int = 0, camera_stages: Iterable[Stage] = (), reach: Reach | None = None, fade: float = FADE
+        self,
+        seed: int = 0,
+        camera_stages: Iterable[Stage] = (),
+        reach: Reach | None = None,
+        fade: float = FADE,
+        repertoire: Repertoire | None = None,
     ) -> None:
+        self.repertoire = repertoire or Repertoire()
         self.camera = Stream("camera", camera_stages)
         self.coefficients = Stream("coefficients")
         self.script = Player("script")
         self.prompt = Player("prompt")
-        self.mixer = Mixer(Idle(seed), (self.camera, self.coefficients), (self.script, self.prompt), fade, reach)
+        streams, players = (self.camera, self.coefficients), (self.script, self.prompt)
+        self.mixer = Mixer(Idle(seed), streams, players, fade, reach, self.repertoire)
 
     def sample(self, now: float) -> Mixed:
         """The avatar at `now` (seconds on the session's monotonic clock, not going back)."""
         return self.mixer.sample(now)
 
 
-def live_performance(seed: int = 0) -> Performance:
-    """A performance that follows a camera: what is tracked is brought to the avatar's range, then smoothed."""
-    return Performance(seed, camera_stages=(Retargeter(), Smoother()))
+def live_performance(seed: int = 0, repertoire: Repertoire | None = None) -> Performance:
+    """A performance that follows a camera: what is tracked is brought to the avatar's range, then smoothed.
+
+    `repertoire` holds the expressions of the avatar's own that it can play.
+    """
+    return Performance(seed, camera_stages=(Retargeter(), Smoother()), repertoire=repertoire)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from runtime.driving.channels import CHANNEL
+from runtime.driving.channels import CHANNEL, OWN
 
 YAW, PITCH, ROLL = math.radians(32), math.radians(20), math.radians(16)
 """Head angles at full strength."""
@@ -64,8 +64,9 @@ class Expression:
 
     @property
     def sided(self) -> bool:
-        """Whether it can be done on one side."""
-        return any(is_sided(name) for beat in self.beats for name in beat.targets)
+        """Whether it can be done on one side; an avatar's own expressions are what they are."""
+        names = {name for beat in self.beats for name in beat.targets}
+        return names.isdisjoint(OWN) and any(is_sided(name) for name in names)
 
 
 def is_sided(channel: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from runtime.driving.choreography import Action, compose, described
-from runtime.driving.lexicon import Match, match_at, nearest, resembling
+from runtime.driving.lexicon import GENERAL, Lexicon, Match
 from runtime.driving.phrases import RELEASE, WAIT
 from runtime.driving.timeline import Timeline
 from runtime.driving.tokens import Token, read
@@ -45,8 +45,8 @@ class Prompt:
     unknown: tuple[Unknown, ...]
 
 
-def parse(text: str) -> Prompt:
-    """Read a prompt.
+def parse(text: str, lexicon: Lexicon = GENERAL) -> Prompt:
+    """Read a prompt for an avatar that knows the phrases of `lexicon`.
 
     Raises BadInput where it is empty, longer than `MAX_LETTERS`, or asks for more time or repetitions than allowed.
     What is not understood is no error but listed in `unknown`.
@@ -55,9 +55,13 @@ def parse(text: str) -> Prompt:
         raise BadInput("The prompt is empty; write what the avatar should do, such as 'smile' or 'look left'.")
     if len(text) > MAX_LETTERS:
         raise BadInput(f"The prompt has {len(text)} letters; write at most {MAX_LETTERS}.")
-    reader = _Reader()
-    for step in _steps(read(text)):
-        reader.step(step)
+    reader = _Reader(lexicon)
+    exactly = lexicon.exactly(text)
+    if exactly is not None:
+        reader.steps.append([Action(exactly)])
+    else:
+        for step in _steps(read(text, lexicon)):
+            reader.step(step)
     actions = [action for step in reader.steps for action in step]
     return Prompt(compose(reader.steps), tuple(described(action) for action in actions), tuple(reader.unknown))
 
@@ -102,7 +106,8 @@ class _Part:
 class _Reader:
     """Gathers the actions of one prompt, step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self.steps: list[list[Action]] = []
         self.unknown: list[Unknown] = []
         self._words: list[str] = []
@@ -141,17 +146,17 @@ class _Reader:
 
     def _part(self, part: _Part, following: list[str], here: list[Action]) -> list[Action]:
         tokens, words = part.tokens, part.words
-        said = _speech(tokens, words)
+        said = self._speech(tokens, words)
         if said is not None:
             return said
-        matches, rest = _matches(words)
+        matches, rest = self._matches(words)
         if matches:
-            matches = _without_negated(matches, rest) + _more_directions(words, matches, rest)
+            matches = _without_negated(matches, rest) + self._more_directions(words, matches, rest)
             self._words = words
         elif part.joint != "with":
             matches, rest = self._completed(words, following, rest)
         if not matches:
-            matches, rest = _resembling(tokens, rest)
+            matches, rest = self._resembling(tokens, rest)
         self._complain(tokens, rest, bool(matches) or bool(here) or bool(self.steps))
         if not matches:
             self._amend(tokens, here)
@@ -170,7 +175,7 @@ class _Reader:
         for word in [*following, *self._words] if content else []:
             if not word or word in FILLERS or word in content or word in SIDES:
                 continue
-            match = match_at([word, *content], 0)
+            match = self._lexicon.match_at([word, *content], 0)
             if match and match.end == len(content) + 1:
                 self._words = [word, *content]
                 return [replace(match, start=0, end=len(words))], {}
@@ -197,7 +202,51 @@ class _Reader:
                 runs.append((i, i + 1))
         for start, end in runs:
             phrase = " ".join(token.raw for token in tokens[start:end])
-            self.unknown.append(Unknown(phrase, tuple(nearest(phrase))))
+            self.unknown.append(Unknown(phrase, tuple(self._lexicon.nearest(phrase))))
+
+    def _more_directions(self, words: list[str], matches: list[Match], rest: dict[int, str]) -> list[Match]:
+        """The second direction of "look up left"; takes the word out of `rest`."""
+        more: list[Match] = []
+        for i in [i for i, word in rest.items() if word in DIRECTIONS]:
+            verb = words[matches[0].start]
+            match = self._lexicon.match_at([verb, words[i]], 0) if verb not in DIRECTIONS else None
+            if match and match.end == 2:
+                more.append(replace(match, start=i, end=i + 1))
+                del rest[i]
+        return more
+
+    def _resembling(self, tokens: Sequence[Token], rest: dict[int, str]) -> tuple[list[Match], dict[int, str]]:
+        content = [i for i, word in rest.items() if word not in FILLERS]
+        expression = self._lexicon.resembling(" ".join(tokens[i].raw for i in content)) if content else None
+        if expression is None:
+            return [], rest
+        return [Match(expression, content[0], content[-1] + 1, None)], {}
+
+    def _matches(self, words: list[str]) -> tuple[list[Match], dict[int, str]]:
+        """All phrases from left to right, and the words that are in none, by index."""
+        matches: list[Match] = []
+        rest: dict[int, str] = {}
+        i = 0
+        while i < len(words):
+            match = self._lexicon.match_at(words, i) if words[i] else None
+            if match:
+                matches.append(match)
+                i = match.end
+            else:
+                if words[i]:
+                    rest[i] = words[i]
+                i += 1
+        return matches, rest
+
+    def _speech(self, tokens: Sequence[Token], words: list[str]) -> list[Action] | None:
+        """The mouth shapes of what follows "say", unless that is a phrase of its own, such as "say no"."""
+        if "say" not in words:
+            return None
+        at = words.index("say")
+        letters = " ".join(t.raw for t in tokens[at + 1 :] if t.kind == "word" and t.text not in SPEEDS)
+        if self._lexicon.match_at(words, at) or not letters:
+            return None
+        return _modified([Action(spoken(letters))], [Match(WAIT, at, len(tokens), None)], tokens)
 
 
 def _without_negated(matches: list[Match], rest: dict[int, str]) -> list[Match]:
@@ -208,58 +257,10 @@ def _without_negated(matches: list[Match], rest: dict[int, str]) -> list[Match]:
     return matches
 
 
-def _more_directions(words: list[str], matches: list[Match], rest: dict[int, str]) -> list[Match]:
-    """The second direction of "look up left"; takes the word out of `rest`."""
-    more: list[Match] = []
-    for i in [i for i, word in rest.items() if word in DIRECTIONS]:
-        verb = words[matches[0].start]
-        match = match_at([verb, words[i]], 0) if verb not in DIRECTIONS else None
-        if match and match.end == 2:
-            more.append(replace(match, start=i, end=i + 1))
-            del rest[i]
-    return more
-
-
-def _resembling(tokens: Sequence[Token], rest: dict[int, str]) -> tuple[list[Match], dict[int, str]]:
-    content = [i for i, word in rest.items() if word not in FILLERS]
-    expression = resembling(" ".join(tokens[i].raw for i in content)) if content else None
-    if expression is None:
-        return [], rest
-    return [Match(expression, content[0], content[-1] + 1, None)], {}
-
-
 def _meaningful(word: str, context: bool) -> bool:
     if word in FILLERS or word in STRENGTHS or word in SPEEDS or word in NOT:
         return False
     return not (context and (word in NOUNS or word in SIDES or word.endswith("ly")))
-
-
-def _matches(words: list[str]) -> tuple[list[Match], dict[int, str]]:
-    """All phrases from left to right, and the words that are in none, by index."""
-    matches: list[Match] = []
-    rest: dict[int, str] = {}
-    i = 0
-    while i < len(words):
-        match = match_at(words, i) if words[i] else None
-        if match:
-            matches.append(match)
-            i = match.end
-        else:
-            if words[i]:
-                rest[i] = words[i]
-            i += 1
-    return matches, rest
-
-
-def _speech(tokens: Sequence[Token], words: list[str]) -> list[Action] | None:
-    """The mouth shapes of what follows "say", unless that is a phrase of its own, such as "say no"."""
-    if "say" not in words:
-        return None
-    at = words.index("say")
-    letters = " ".join(t.raw for t in tokens[at + 1 :] if t.kind == "word" and t.text not in SPEEDS)
-    if match_at(words, at) or not letters:
-        return None
-    return _modified([Action(spoken(letters))], [Match(WAIT, at, len(tokens), None)], tokens)
 
 
 def _modified(actions: list[Action], matches: Sequence[Match], tokens: Sequence[Token]) -> list[Action]:

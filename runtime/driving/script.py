@@ -10,6 +10,7 @@
         set: {jawOpen: 0.4, mouthSmileLeft: 0.8}    # ARKit names, 0..1, the subject's left and right
         head: {yaw: 10, pitch: -5, roll: 0}         # degrees; x, y, z in decimetres
         gaze: {yaw: -15, pitch: 5}                  # degrees in head space
+        own: {tongue out: 0.8}                      # expressions that only this avatar has, 0..1
         attack: 0.3           # seconds to rise; these four are optional
         hold: 1.0             # seconds held
         release: 0.4          # seconds to fall
@@ -40,6 +41,7 @@ from runtime.driving.channels import GROUPS
 from runtime.driving.easing import EASINGS
 from runtime.driving.prompts import parse
 from runtime.driving.reach import Reach
+from runtime.driving.repertoire import Repertoire
 from runtime.driving.timeline import Segment, Timeline, delayed, through
 from runtime.errors import BadInput
 
@@ -50,10 +52,12 @@ MAX_KEYS = 2000
 MAX_SECONDS = 600.0
 MAX_RAMP = 60.0
 
-_POSE = {"set", "head", "gaze"}
+_POSE = {"set", "head", "gaze", "own"}
 _TIMING = {"attack", "hold", "release", "ease", "groups"}
 _DEGREES = {"yaw": "headYaw", "pitch": "headPitch", "roll": "headRoll"}
 _SHIFTS = {"x": "headX", "y": "headY", "z": "headZ"}
+COMMON = Repertoire()
+"""That of an avatar without expressions of its own."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,11 @@ class Script:
     loop: bool = False
 
 
-def load_script(path: Path) -> Script:
-    """Read a script file; raises BadInput, naming file and place, where it cannot be used."""
+def load_script(path: Path, repertoire: Repertoire = COMMON) -> Script:
+    """Read a script file for an avatar with this repertoire.
+
+    Raises BadInput, naming file and place, where it cannot be used.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -78,10 +85,10 @@ def load_script(path: Path) -> Script:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"The script '{path}' is not UTF-8 text; save it as UTF-8 YAML or JSON.") from error
-    return parse_script(text, str(path))
+    return parse_script(text, str(path), repertoire)
 
 
-def parse_script(text: str, name: str = "script") -> Script:
+def parse_script(text: str, name: str = "script", repertoire: Repertoire = COMMON) -> Script:
     """Read a script from its text; `name` stands in errors. Raises BadInput where it cannot be used."""
     if len(text) > MAX_BYTES:
         raise BadInput(f"The script '{name}' is larger than {MAX_BYTES // 1024} KiB; split it.")
@@ -102,7 +109,7 @@ def parse_script(text: str, name: str = "script") -> Script:
         raise BadInput(f"{name}: 'title' must be text and 'loop' true or false.")
     segments: list[Segment] = []
     for i, event in enumerate(_list(top.get("events"), f"{name}: 'events'", MAX_EVENTS), 1):
-        segments += _event(event, f"{name}, event {i}")
+        segments += _event(event, f"{name}, event {i}", repertoire)
         if len(segments) > MAX_KEYS:
             raise BadInput(f"{name}, event {i}: the script has more than {MAX_KEYS} movements; split it.")
     timeline = Timeline(segments)
@@ -111,34 +118,37 @@ def parse_script(text: str, name: str = "script") -> Script:
     return Script(timeline, title, loop)
 
 
-def dump_script(script: Script) -> str:
+def dump_script(script: Script, repertoire: Repertoire = COMMON) -> str:
     """The script as YAML that `parse_script` reads back to the same timeline."""
-    events = [_dumped(segment) for segment in script.timeline.segments]
+    events = [_dumped(segment, repertoire) for segment in script.timeline.segments]
     document = {"version": VERSION, "title": script.title, "loop": script.loop, "events": events}
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
 
 
-def _dumped(segment: Segment) -> dict[str, object]:
+def _dumped(segment: Segment, repertoire: Repertoire) -> dict[str, object]:
     event: dict[str, object] = {"at": float(segment.start)}
     named = {name: float(value) for name, value in segment.targets.items() if name in EXPRESSIONS}
     head = {key: math.degrees(segment.targets[name]) for key, name in _DEGREES.items() if name in segment.targets}
     head |= {key: float(segment.targets[name]) for key, name in _SHIFTS.items() if name in segment.targets}
-    event |= {"set": named} if named or not head else {}
-    event |= {"head": head} if head else {}
+    own = {name: float(segment.targets[c]) for name, c in repertoire.channels.items() if c in segment.targets}
+    event |= {"set": named} if named or not (head or own) else {}
+    event |= ({"head": head} if head else {}) | ({"own": own} if own else {})
     times = {"attack": segment.attack, "hold": segment.hold, "release": segment.release}
     event |= {key: float(seconds) for key, seconds in times.items()} | {"ease": segment.ease}
     return event | ({"groups": sorted(segment.groups)} if segment.groups else {})
 
 
-def _event(event: object, where: str) -> list[Segment]:
+def _event(event: object, where: str, repertoire: Repertoire) -> list[Segment]:
     fields = _mapping(event, where, {"at", "prompt", "keys"} | _POSE | _TIMING)
     start = _number(fields.get("at", 0.0), f"{where}, 'at'", 0.0, MAX_SECONDS)
     kinds = [kind for kind in ("prompt", "keys") if kind in fields]
     if len(kinds) > 1 or (kinds and _POSE & fields.keys()):
-        raise BadInput(f"{where}: has several of 'prompt', 'keys' and 'set'/'head'/'gaze'; make an event of each.")
+        raise BadInput(
+            f"{where}: has several of 'prompt', 'keys' and 'set'/'head'/'gaze'/'own'; make an event of each."
+        )
     if "prompt" in fields:
         _only(fields, {"at", "prompt"}, "prompt", where)
-        return delayed(_prompted(fields["prompt"], where), start)
+        return delayed(_prompted(fields["prompt"], where, repertoire), start)
     attack, hold, release = (
         _number(fields.get(key, usual), f"{where}, '{key}'", 0.0, MAX_SECONDS if key == "hold" else MAX_RAMP)
         for key, usual in (("attack", 0.35), ("hold", 1.5), ("release", 0.45))
@@ -148,10 +158,10 @@ def _event(event: object, where: str) -> list[Segment]:
         raise BadInput(f"{where}: {_unknown(str(ease), EASINGS, 'easing')}")
     groups = _groups(fields.get("groups", []), where)
     if "keys" in fields:
-        return _keys(fields, start, attack, release, str(ease), groups, where)
+        return _keys(fields, start, attack, release, str(ease), groups, where, repertoire)
     if not (_POSE | {"groups"}) & fields.keys():
-        raise BadInput(f"{where}: says nothing to do; give it 'prompt', 'set', 'head', 'gaze' or 'keys'.")
-    return [Segment(_targets(fields, where), start, attack, hold, release, str(ease), groups)]
+        raise BadInput(f"{where}: says nothing to do; give it 'prompt', 'set', 'head', 'gaze', 'own' or 'keys'.")
+    return [Segment(_targets(fields, where, repertoire), start, attack, hold, release, str(ease), groups)]
 
 
 def _keys(
@@ -162,6 +172,7 @@ def _keys(
     ease: str,
     groups: frozenset[str],
     where: str,
+    repertoire: Repertoire,
 ) -> list[Segment]:
     _only(fields, {"at", "keys", "attack", "release", "ease", "groups"}, "keys", where)
     keys: list[tuple[float, dict[str, float]]] = []
@@ -171,15 +182,15 @@ def _keys(
         at = _number(key.get("at", 0.0), f"{here}, 'at'", 0.0, MAX_SECONDS)
         if keys and at <= keys[-1][0]:
             raise BadInput(f"{here}: 'at' must be later than that of the key before it.")
-        keys.append((at, _targets(key, here)))
+        keys.append((at, _targets(key, here, repertoire)))
     return delayed(through(keys, attack, release, ease, groups), start)
 
 
-def _prompted(text: object, where: str) -> Sequence[Segment]:
+def _prompted(text: object, where: str, repertoire: Repertoire) -> Sequence[Segment]:
     if not isinstance(text, str):
         raise BadInput(f"{where}: 'prompt' must be text.")
     try:
-        prompt = parse(text)
+        prompt = parse(text, repertoire.lexicon)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
     if prompt.unknown:
@@ -189,8 +200,13 @@ def _prompted(text: object, where: str) -> Sequence[Segment]:
     return prompt.timeline.segments
 
 
-def _targets(fields: Mapping[str, object], where: str) -> dict[str, float]:
+def _targets(fields: Mapping[str, object], where: str, repertoire: Repertoire) -> dict[str, float]:
     targets: dict[str, float] = {}
+    own = _mapping(fields.get("own", {}), f"{where}, 'own'", repertoire.channels, "expression of this avatar")
+    for name, value in own.items():
+        weight = _number(value, f"{where}, '{name}'", 0.0, 1.0)
+        targets |= {key: weight * full for key, full in repertoire.overlaid(name).items()}
+        targets[repertoire.channels[name]] = weight
     for name, value in _mapping(fields.get("set", {}), f"{where}, 'set'", EXPRESSIONS, "coefficient").items():
         targets[name] = _number(value, f"{where}, '{name}'", 0.0, 1.0)
     if "gaze" in fields:

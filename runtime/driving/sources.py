@@ -39,7 +39,7 @@ class Heard:
     arrived: float
     sequence: int
     spoken: Array
-    """[58], 1 for the channels that the stream speaks for."""
+    """[74], 1 for the channels that the stream speaks for."""
     epoch: int
     """Rises when this state does not follow on from the one before: after a gap, or for other channels."""
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.driving.channels import CHANNEL, CHANNELS, FACE, GROUP_OF, Overlay, mask
+from runtime.driving.channels import CHANNEL, CHANNELS, FACE, GROUP_OF, WEIGHTS, Overlay, mask
 from runtime.driving.easing import EASINGS, STEEPEST
 
 MIN_RAMP = 1e-3
@@ -42,8 +42,14 @@ class Segment:
 
     @property
     def claims(self) -> frozenset[str]:
-        """All groups that this segment speaks for."""
-        return self.groups | {GROUP_OF[name] for name in self.targets}
+        """All groups that this segment speaks for. Whoever takes the mouth ends what the avatar's own expressions do
+        to it."""
+        return _claimed(self.groups, self.targets)
+
+
+def _claimed(groups: frozenset[str], targets: Iterable[str]) -> frozenset[str]:
+    named = groups | {GROUP_OF[name] for name in targets}
+    return named | {"own"} if "mouth" in named else named
 
 
 class Timeline:
@@ -81,7 +87,8 @@ class Timeline:
         """What is claimed at `t` seconds from the start; nothing before 0 and after `duration`."""
         heights = self.envelopes(t)
         values = heights @ self._values
-        values[FACE] = np.clip(values[FACE], 0.0, 1.0)
+        for bounded in (FACE, WEIGHTS):
+            values[bounded] = np.clip(values[bounded], 0.0, 1.0)
         weights = np.minimum(heights @ self._claims, 1.0)
         return Overlay(values.astype(np.float32), weights.astype(np.float32))
 
@@ -112,7 +119,7 @@ def through(
     nothing in `attack` seconds (all keys are later by that), the last falls in `release` seconds. A channel that a key
     leaves out is 0 there.
     """
-    claimed = groups | {GROUP_OF[name] for _, targets in keys for name in targets}
+    claimed = _claimed(groups, [name for _, targets in keys for name in targets])
     tops = [at + attack for at, _ in keys]
     rises = [attack, *(later - here for here, later in pairwise(tops))]
     falls = [*rises[1:], release]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.driving.lexicon import dictionary_form
+from runtime.driving.lexicon import GENERAL, Lexicon
 from runtime.driving.words import AND, DURATIONS, KEEP, NUMBERS, THEN, TIMES, UNITS
 
 Kind = Literal["word", "then", "and", "after", "time", "count", "share", "degrees", "keep"]
@@ -31,11 +31,11 @@ class Token:
     """Seconds of a time, share 0..1 of full strength, degrees, or how often."""
 
 
-def read(text: str) -> list[Token]:
+def read(text: str, lexicon: Lexicon = GENERAL) -> list[Token]:
     """The tokens of a prompt of any content."""
     plain = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text.replace("½", " 1/2 ")).lower())
     raws = _PIECES.findall(plain)
-    words = [raw if _BREAK.match(raw) else dictionary_form(raw) for raw in raws]
+    words = [raw if _BREAK.match(raw) else lexicon.dictionary_form(raw) for raw in raws]
     tokens: list[Token] = []
     i = 0
     while i < len(words):

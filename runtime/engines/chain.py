@@ -14,6 +14,7 @@ from runtime.contract.axes import Array, Camera, portrait_camera
 from runtime.contract.bundle import GRAPHS, Bundle
 from runtime.contract.drive import DriveState
 from runtime.engines import Engine, Graph
+from runtime.engines.bank import BankPlanes, BankSession
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ def joined(engine: Engine, bundle: Bundle) -> Graph:
 class Performer:
     """A session of the joined graphs. Use it from one thread at a time."""
 
-    def __init__(self, graph: Graph, latent: int) -> None:
+    def __init__(self, graph: Graph, latent: int, bank: BankPlanes | None = None) -> None:
+        """`latent` is the length of γ, which inference sets to zero; `bank` that of a bundle with one."""
         self._session = graph.new_session()
-        self._inputs = _Inputs(latent)
+        self._inputs = _Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
         """The avatar doing `state`, seen from `camera` (by default the portrait camera)."""
@@ -56,10 +58,10 @@ class Performer:
 class Chain:
     """The three graphs one after the other, each timed. Use it from one thread at a time."""
 
-    def __init__(self, graphs: Mapping[str, Graph], latent: int) -> None:
-        """`graphs` by name (generator, renderer, sr); `latent` is the length of γ, which inference sets to zero."""
+    def __init__(self, graphs: Mapping[str, Graph], latent: int, bank: BankPlanes | None = None) -> None:
+        """`graphs` by name (generator, renderer, sr); the rest as for `Performer`."""
         self._generator, self._renderer, self._sr = (graphs[name].new_session() for name in GRAPHS)
-        self._inputs = _Inputs(latent)
+        self._inputs = _Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
         """As `Performer.render`."""
@@ -77,12 +79,14 @@ class Chain:
 class _Inputs:
     """A drive state and a camera as batches of 1."""
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, bank: BankPlanes | None) -> None:
         self._latent = np.zeros((1, latent), np.float32)
         self._camera = portrait_camera()
+        self._bank = BankSession(bank) if bank else None
 
-    def drive(self, state: DriveState) -> dict[str, Array]:
-        return {"expression": state.expression[None], "detail": state.detail[None], "latent": self._latent}
+    def drive(self, state: DriveState) -> dict[str, NDArray[Any]]:
+        live = {"expression": state.expression[None], "detail": state.detail[None], "latent": self._latent}
+        return live | self._bank.inputs(state) if self._bank else live
 
     def view(self, state: DriveState, camera: Camera | None) -> dict[str, Array]:
         camera = camera or self._camera

@@ -10,6 +10,7 @@ from statistics import median
 from runtime.contract.bundle import Bundle
 from runtime.contract.drive import DriveState
 from runtime.engines import Engine, Graph
+from runtime.engines.bank import BankPlanes, planes_of
 from runtime.engines.chain import Performer, joined
 from runtime.engines.onnxruntime import OnnxRuntimeEngine
 from runtime.engines.openvino import OpenVinoEngine
@@ -30,6 +31,8 @@ class Choice:
 
     engine: Engine
     graph: Graph
+    bank: BankPlanes | None
+    """What its expressions of its own add to the planes, where it has any."""
     reason: str
 
 
@@ -49,11 +52,12 @@ def choose(name: str, bundle: Bundle) -> Choice:
 
     `auto` renders a few pictures on each. Raises BadInput on an unknown name and Unavailable where nothing can run.
     """
+    bank = planes_of(bundle)
     if name != "auto":
         if name not in ENGINES:
             raise BadInput(unknown("engine", name, ["auto", *ENGINES]))
         engine = ENGINES[name]()
-        return Choice(engine, joined(engine, bundle), f"{engine.description} (as asked)")
+        return Choice(engine, joined(engine, bundle), bank, f"{engine.description} (as asked)")
     engines = [e for e in installed().values() if not isinstance(e, Unavailable)]
     if not engines:
         raise Unavailable("no engine is installed; install one with: pip install openvino")
@@ -61,11 +65,11 @@ def choose(name: str, bundle: Bundle) -> Choice:
     for engine in engines:
         graph = joined(engine, bundle)
         best_so_far = min((t for t, *_ in timed), default=inf)
-        timed.append((_seconds(Performer(graph, bundle.manifest.latent), best_so_far), engine, graph))
+        timed.append((_seconds(Performer(graph, bundle.manifest.latent, bank), best_so_far), engine, graph))
     timed.sort(key=lambda t: t[0])
     best = timed[0]
     report = ", ".join(f"{e.name} {1000 * s:.0f} ms" for s, e, _ in timed)
-    return Choice(best[1], best[2], f"{best[1].description} (fastest of: {report} a picture)")
+    return Choice(best[1], best[2], bank, f"{best[1].description} (fastest of: {report} a picture)")
 
 
 def _seconds(performer: Performer, best: float) -> float:

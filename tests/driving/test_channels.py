@@ -23,7 +23,7 @@ def _turned(yaw: float, pitch: float, roll: float) -> DriveState:
 def test_every_channel_is_in_exactly_one_group() -> None:
     named = [name for names in GROUPS.values() for name in names]
     assert sorted(named) == sorted(CHANNELS)
-    assert mask(GROUPS).tolist() == [1.0] * 58
+    assert mask(GROUPS).tolist() == [1.0] * 74
 
 
 def test_channels_hold_degrees_of_freedom_by_name() -> None:

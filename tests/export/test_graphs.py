@@ -10,10 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.bake import bake, drive_tensors, enough_cells
+from export.bake import bake, enough_cells
 from export.fast_rendering import FastRenderer
 from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
 from export.parity import trial_states
+from export.subject import Trained, drive_tensors
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.train import Budget, train
 from runtime.avatar import Avatar
@@ -64,7 +65,7 @@ def test_a_subject_that_fills_the_picture_gets_the_cells_it_needs(run: Run) -> N
     model = run.averaged
     kept = model.preset
     model.preset = replace(kept, cells=4)
-    needed = enough_cells(run)
+    needed = enough_cells(Trained(run))
     model.preset = kept
     assert 4 < needed <= kept.guide_rays**2
 

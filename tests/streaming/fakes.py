@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.axes import Camera
+from runtime.contract.bank import BankExpression
 from runtime.contract.drive import INDEX, DriveState, coefficients
 
 SIZE = 128
@@ -31,6 +32,7 @@ class FakeAvatar:
     def __init__(self, cost: float = 0.0) -> None:
         self.cost = cost
         self.fails = False
+        self.bank: tuple[BankExpression, ...] = ()
 
     def new_session(self) -> FakeSession:
         return FakeSession(self)

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from export.bake import drive_tensors
+from export.subject import drive_tensors
 from offline.clip import Clip
 from offline.tri2plane import checkpoint
 from offline.tri2plane.checkpoint import load, sampled
