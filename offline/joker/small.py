@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from offline.joker.networks import JokerPrior
@@ -19,7 +20,10 @@ TEXT_WIDTH = 96
 
 
 def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -> JokerPrior:
-    """An untrained prior for pictures of `size` pixels, a quarter of that in latents."""
+    """An untrained prior for pictures of `size` pixels, a quarter of that in latents.
+
+    Attention begins at half the latents' size: at the full size it would take as long as all the rest together.
+    """
     torch.manual_seed(seed)
     tokenizer = word_tokenizer(words())
     text = CLIPTextConfig(
@@ -27,17 +31,18 @@ def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -
         num_attention_heads=4, max_position_embeddings=TOKENS, projection_dim=TEXT_WIDTH,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    attending, levels = "CrossAttn", len(widths)
+    attending = len(widths) - 1
     unet = {
         "sample_size": size // 4, "layers_per_block": 1, "block_out_channels": tuple(widths), "norm_num_groups": 16,
         "cross_attention_dim": TEXT_WIDTH, "attention_head_dim": 4,
-        "down_block_types": (f"{attending}DownBlock2D",) * levels,
+        "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * attending,
+        "up_block_types": ("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",),
     }  # fmt: skip
-    denoiser, reference = (
-        UNet2DConditionModel(**unet, up_block_types=(f"{attending}UpBlock2D",) * levels) for _ in range(2)
-    )
+    denoiser, reference = (UNet2DConditionModel(**unet) for _ in range(2))
     reference.load_state_dict(denoiser.state_dict())
-    driving = ControlNetModel.from_unet(denoiser, conditioning_embedding_out_channels=(16, 32, 64))
+    driving = ControlNetModel.from_unet(denoiser, conditioning_embedding_out_channels=(8, 16, 32))
+    for layer in controlnet_ends(driving):
+        layer.reset_parameters()
     vae = AutoencoderKL(
         block_out_channels=(16, 32, 64), layers_per_block=1, latent_channels=4, norm_num_groups=16, sample_size=size,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
@@ -47,6 +52,12 @@ def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -
         clip_sample=False, set_alpha_to_one=True, rescale_betas_zero_snr=True, timestep_spacing="trailing",
     )  # fmt: skip
     return JokerPrior(denoiser, reference, driving, vae, CLIPTextModel(text), tokenizer, scheduler)
+
+
+def controlnet_ends(driving: ControlNetModel) -> list[nn.Conv2d]:
+    """The layers that a ControlNet begins with at zero, so as not to disturb a trained denoiser. One that learns
+    together with its denoiser has nothing to disturb, and learns sooner from random ones."""
+    return [*driving.controlnet_down_blocks, driving.controlnet_mid_block, driving.controlnet_cond_embedding.conv_out]
 
 
 def word_tokenizer(known: Sequence[str]) -> CLIPTokenizer:

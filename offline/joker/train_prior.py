@@ -25,8 +25,8 @@ from offline.joker.prior_config import PriorConfig
 from offline.tri2plane.checkpoint import optimiser_tensors, restore_optimiser
 from runtime.errors import BadInput
 
-SAVE_EVERY = 120.0
-"""Seconds between checkpoints: what a kill can lose."""
+SAVE_EVERY, LOOK_EVERY = 60.0, 600.0
+"""Seconds between checkpoints, which is what a kill can lose, and between looks at what the prior can do."""
 CHECKPOINT = "training.safetensors"
 LEARNING = ("denoiser", "reference", "driving", "text_encoder")
 
@@ -84,11 +84,13 @@ def choose_trained(prior: JokerPrior, which: str) -> list[nn.Parameter]:
 
 def unused_tail(reference: UNet2DConditionModel) -> nn.ModuleList:
     """What of the reference network lies behind the last hidden state that is read, and so never matters."""
-    last = reference.up_blocks[-1].attentions[-1]
-    block = last.transformer_blocks[-1]
-    own = (block.attn1.to_q, block.attn1.to_k, block.attn1.to_v, block.attn1.to_out)
-    after = (block.attn2, block.ff, block.norm2, block.norm3, last.proj_out)
-    return nn.ModuleList((*own, *after, reference.conv_norm_out, reference.conv_out))
+    blocks = list(reference.up_blocks)
+    at = max(n for n, block in enumerate(blocks) if hasattr(block, "attentions"))
+    last = blocks[at].attentions[-1]
+    read = last.transformer_blocks[-1]
+    own = (read.attn1.to_q, read.attn1.to_k, read.attn1.to_v, read.attn1.to_out)
+    after = (read.attn2, read.ff, read.norm2, read.norm3, last.proj_out, *(blocks[at].upsamplers or ()))
+    return nn.ModuleList((*own, *after, *blocks[at + 1 :], reference.conv_norm_out, reference.conv_out))
 
 
 class PriorTraining:
@@ -105,17 +107,18 @@ class PriorTraining:
             self._restore()
 
     def train(self, pairs: Pairs, more: Callable[[Progress], bool], check: Callable[[int], None]) -> None:
-        """Trains while `more` says so; saves, and calls `check` with the step, every `SAVE_EVERY` seconds and last."""
-        saved = begun = time.monotonic()
+        """Trains while `more` says so; calls `check` with the step every `LOOK_EVERY` seconds and last."""
+        looked = saved = begun = time.monotonic()
         before = self.progress.seconds
-        for loss in self._steps(pairs, more):
+        for _ in self._steps(pairs, more):
             now = time.monotonic()
             self.progress.seconds = before + now - begun
             if now - saved > SAVE_EVERY:
                 self.save()
-                check(self.progress.step)
                 saved = time.monotonic()
-            del loss
+            if now - looked > LOOK_EVERY:
+                check(self.progress.step)
+                looked = time.monotonic()
         self.save()
         check(self.progress.step)
 

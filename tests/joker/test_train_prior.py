@@ -99,9 +99,6 @@ def test_what_trains_is_the_papers_choice(prior: JokerPrior) -> None:
 
 def test_every_trained_parameter_matters_to_the_loss(prior: JokerPrior) -> None:
     parameters = choose_trained(prior, "all")
-    for layer in [*prior.driving.controlnet_down_blocks, prior.driving.controlnet_mid_block,
-                  prior.driving.controlnet_cond_embedding.conv_out]:  # fmt: skip
-        torch.nn.init.normal_(layer.weight, std=0.1)
     pictures = torch.rand(2, 3, 32, 32)
     batch = Batch(pictures, pictures.flip(0), pictures, ["a face", "someone smiling"])
     training_loss(prior, batch, CONFIG, torch.Generator().manual_seed(0)).backward()
