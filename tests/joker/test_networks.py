@@ -75,7 +75,8 @@ def test_a_saved_prior_says_the_same(tiny_prior: JokerPrior, tmp_path: Path) -> 
     latents, steps, text, normals = _inputs(tiny_prior)
     with torch.no_grad():
         made = [p.predict(latents, steps, text, normals, p.look(latents, steps, text)) for p in (tiny_prior, loaded)]
-    assert torch.equal(*made)
+    # The same weights; threads add in another order.
+    torch.testing.assert_close(*made, atol=1e-5, rtol=1e-4)
     assert torch.equal(loaded.text(["a face"]), tiny_prior.text(["a face"]))
 
 
