@@ -170,15 +170,13 @@ def unseen_psnr(head: DistilledHead, balls: tuple, size: int) -> float:
         return psnr(head.eval().shown(camera_tensors(views), size), pictures(balls, views, size))
 
 
-def test_an_oracle_makes_a_head_that_is_about_right_from_unseen_sides(tmp_path: Path) -> None:
+def test_an_oracle_makes_a_head_that_is_right_from_unseen_sides(tmp_path: Path) -> None:
     preset = replace(
-        QUICK, azimuths=5, elevations=3, iterations=20, after=40, views=5, resolutions=((0, 32),), patch=32
+        QUICK, azimuths=5, elevations=3, iterations=40, after=260, views=5, resolutions=((0, 32),), patch=32
     )
     work = distillation(tmp_path, Oracle(pictures(TONGUE_OUT, grid(5, 3), 32)), preset=preset)
-    before = unseen_psnr(work.head, TONGUE_OUT, 32)
     work.run()
-    # 80 iterations give 24 dB, from 9; 340 give more than 30, in the test below
-    assert unseen_psnr(work.head, TONGUE_OUT, 32) > 22 > before + 8
+    assert unseen_psnr(work.head, TONGUE_OUT, 32) >= 30
 
 
 @pytest.mark.slow
@@ -194,7 +192,8 @@ def test_an_oracles_tongue_is_learnt_under_frozen_networks(tmp_path: Path) -> No
     known = Oracle(pictures(TONGUE_OUT, grid(5, 3), 32))
     distillation(tmp_path / "tongue", known, head, preset=preset, learn_networks=False).run()
     first, before, after = (
-        unseen_psnr(*pair, 32) for pair in ((base.head, PLAIN), (base.head, TONGUE_OUT), (head, TONGUE_OUT))
+        unseen_psnr(shown, balls, 32)
+        for shown, balls in ((base.head, PLAIN), (base.head, TONGUE_OUT), (head, TONGUE_OUT))
     )
     print(f"plain {first:.1f} dB, tongue {before:.1f} to {after:.1f} dB")
     assert first >= 30 and after >= 30 and after > before + 3
