@@ -16,16 +16,25 @@ from offline.tri2plane.rendering import camera_rays
 from offline.tri2plane.super_resolution import SuperResolution, UNet
 from offline.tri2plane.window import window_intrinsics
 from offline.warp import NeckWarp
+from runtime.contract.axes import PLANE_AXES
 from runtime.errors import BadInput
 
 HEAD_BOX = ((-1.9, -1.9, -1.5), (1.9, 1.75, 1.1))
 """What the planes of a head from one picture cover, low and high corner, dm: all that the views show."""
+BLOB = ((0.0, 0.1, -0.15), (0.85, 1.15, 1.0))
+"""Middle and half axes of the ellipsoid that a head without an avatar begins as, dm: about a skull's."""
+FIRMNESS = 2.0
+"""The blob's plane feature at its middle; it is 0 at its surface and falls on outside."""
 EDGE = 4
 """Rays around a window that are rendered too, because super-resolution reads them."""
 
 
 class HeadRenderer(PlaneRenderer):
-    """Decoder and super-resolution of a head that no trained avatar stands behind."""
+    """Decoder and super-resolution of a head that no trained avatar stands behind.
+
+    To begin with, the decoder takes the first plane feature for density, which `fresh_planes` makes a blob: where
+    nothing is, the guide finds nothing, and a few samples over the whole box learn very slowly.
+    """
 
     def __init__(self, preset: Preset, box: Tensor) -> None:
         super().__init__()
@@ -34,6 +43,12 @@ class HeadRenderer(PlaneRenderer):
         self.decoder = Decoder(preset)
         self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
+        with torch.no_grad():
+            into, out = self.decoder.density_in, self.decoder.density_out
+            into.weight[:2], into.bias[:2] = 0, 0
+            into.weight[0, 0], into.weight[1, 0] = 1, -1
+            out.weight *= 0.1
+            out.weight[0, :2] = torch.tensor([1.0, -1.0])
 
     @classmethod
     def of(cls, base: Base) -> HeadRenderer:
@@ -47,10 +62,28 @@ class HeadRenderer(PlaneRenderer):
 
 
 def fresh_planes(preset: Preset, generator: torch.Generator) -> Planes:
-    """Planes to start from where there are none: small noise at the coarse level, nothing on top of it."""
-    small, large = preset.plane_sizes[0], preset.plane_sizes[-1]
-    coarse = torch.randn(3, preset.plane_channels, small, small, generator=generator) * 0.1
-    return Planes(coarse, enlarged(coarse, large))
+    """Planes over `HEAD_BOX` to start from where there are none: small noise, and in the first channel a blob.
+
+    ``FIRMNESS · (1 - Σ ((x - c) / a)²)`` is a sum of terms in one coordinate each, so three planes can hold it exactly;
+    each coordinate lies in two of them.
+    """
+    levels = []
+    for size in (preset.plane_sizes[0], preset.plane_sizes[-1]):
+        level = torch.zeros(3, preset.plane_channels, size, size)
+        along = torch.stack([_falling(axis, size) for axis in range(3)])
+        for plane, (across, down) in enumerate(PLANE_AXES):
+            level[plane, 0] = FIRMNESS / 3 + (along[across][None, :] + along[down][:, None]) / 2
+        levels.append(level)
+    noise = torch.randn(levels[0].shape, generator=generator) * 0.1
+    noise[:, 0] = 0
+    return Planes(levels[0] + noise, levels[1] + enlarged(noise, levels[1].shape[-1]))
+
+
+def _falling(axis: int, size: int) -> Tensor:
+    """``-FIRMNESS · ((x - c) / a)²`` at the texels' centres along an axis of the box, [size]."""
+    (low, high), centre, half = (corner[axis] for corner in HEAD_BOX), BLOB[0][axis], BLOB[1][axis]
+    x = low + (torch.arange(size) + 0.5) / size * (high - low)
+    return -FIRMNESS * ((x - centre) / half) ** 2
 
 
 def enlarged(planes: Tensor, size: int) -> Tensor:

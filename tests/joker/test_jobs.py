@@ -127,6 +127,7 @@ def test_a_bank_for_an_avatar_starts_from_its_planes(tmp_path: Path) -> None:
     assert not base_path(tmp_path / "bank").exists()
 
 
+@pytest.mark.slow
 def test_several_processes_finish_all(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", tiny_clip(tmp_path / "clip"))
     save(run, make_optimiser(run))
