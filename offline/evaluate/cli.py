@@ -11,7 +11,7 @@ from offline.evaluate.ablation import FIGURES, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
-from offline.evaluate.heads import ROWS, evaluate_heads
+from offline.evaluate.heads import ROWS, OracleAnswers, PriorAnswers, evaluate_heads
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
@@ -25,6 +25,8 @@ from runtime.errors import BadInput
 from runtime.naming import unknown
 
 ABLATION_MINUTES = 20.0
+ORACLE, ORACLE_SIZE = "oracle", 64
+"""What stands for a prior that knows the truth, and the size of its pictures, pixels."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table", default="planes", help=f"with --ablate: {', '.join(TABLES)} (levels and sliding window, speed-ups)"
     )
     parser.add_argument(
-        "--heads", metavar="PRIOR", help="instead: distil heads of the studio's people from this prior into -o"
+        "--heads",
+        metavar="PRIOR",
+        help=f"instead: distil heads of the studio's people from this prior into -o; '{ORACLE}': from the truth itself",
     )
     parser.add_argument("--preset", default="studio", help="with --heads: how they are distilled (default %(default)s)")
     parser.add_argument("--rows", help=f"with --heads: which rows, of {','.join(ROWS)} (default: all)")
@@ -115,8 +119,9 @@ def _heads(args: argparse.Namespace) -> dict[str, Any]:
     for row in rows:
         if row not in ROWS:
             raise BadInput(unknown("row", row, ROWS))
-    prior = load_prior(args.heads, choose_device(args.device))
-    done = evaluate_heads(prior, args.heads, DISTILLING[args.preset], args.out, rows=rows)
+    device = choose_device(args.device)
+    asked_of = OracleAnswers(ORACLE_SIZE) if args.heads == ORACLE else PriorAnswers(load_prior(args.heads, device))
+    done = evaluate_heads(asked_of, args.heads, DISTILLING[args.preset], args.out, rows=rows)
     page = write_heads_page(done, args.out)
     if not args.json:
         print(f"{'':24}" + "".join(f"{metric.label:>14}" for metric in HEAD_METRICS))

@@ -30,6 +30,7 @@ class HeadTruth:
     """A person with a look, seen from V views; a family's other looks from some of them."""
 
     name: str
+    person: Identity
     look: Look
     views: tuple[View, ...]
     reference: Tensor
@@ -54,7 +55,7 @@ def head_truth(seed: int, look_name: str, size: int, views: Sequence[View] | Non
     made = [render(who, state, view.camera, size, look.manner) for view in seen]
     rivals = {n: _rivals(who, family, seen[n], size) for n in range(0, len(seen), AROUND)}
     return HeadTruth(
-        f"{who.name}, {look.name}", look, seen, picture_of(who, EVERYDAY[0], 0.0, 0.0, size),
+        f"{who.name}, {look.name}", who, look, seen, picture_of(who, EVERYDAY[0], 0.0, 0.0, size),
         torch.stack([_over_background(r) for r in made]), np.stack([r.depth for r in made]),
         np.stack([r.normals for r in made]), rivals, tuple(rival.name for rival in family),
     )  # fmt: skip

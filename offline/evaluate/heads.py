@@ -12,11 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import DDIMScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
@@ -26,7 +27,7 @@ from offline.evaluate.head_truth import HeadTruth, head_truth
 from offline.evaluate.judges import Judges, distance
 from offline.evaluate.metrics import flip, landmark_error, psnr, ssim
 from offline.evaluate.report import as_json, device_name
-from offline.joker.ambiguity import nearest_look
+from offline.joker.ambiguity import nearest_look, picture_of
 from offline.joker.denoiser import Denoiser
 from offline.joker.distill import Distillation
 from offline.joker.memory import Batches
@@ -77,17 +78,77 @@ class HeadTable:
     """By row, one a head."""
 
 
+class Answers(Protocol):
+    """Who is asked about the heads."""
+
+    size: int
+    """Width and height of the pictures, pixels."""
+    device: torch.device
+
+    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+        """The denoiser of a head for views."""
+
+
+class PriorAnswers:
+    """A prior, which is told the frontal neutral picture, the head model's normals and a sentence."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior, self.size, self.device = prior, prior.size, prior.networks.device
+
+    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+        """As `Answers.about`."""
+        normals = view_normals(expression(truth.look).astype(np.float32), list(views), self.size)
+        return self.prior.bind(truth.reference, normals, f"{WHO[0]} {truth.look.phrases[0]}", guidance)
+
+
+class OracleAnswers:
+    """One that knows the true head: what the distillation can do with a perfect prior."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.device = size, torch.device("cpu")
+
+    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+        """As `Answers.about`; every view is rendered."""
+        pictures = [
+            picture_of(truth.person, truth.look, v.yaw, v.pitch, self.size)
+            for v in tqdm(views, desc="oracle", unit="view", leave=False)
+        ]
+        return Oracle(torch.stack(pictures))
+
+
+class Oracle:
+    """A `Denoiser` whose latents are the pictures, and whose predictions are the truth [V, 3, P, P]."""
+
+    def __init__(self, pictures: Tensor) -> None:
+        self.pictures, self.size = pictures * 2 - 1, pictures.shape[-1]
+        self.alphas: Tensor = DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+        ).alphas_cumprod
+
+    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """0..1 → -1..1."""
+        return pictures * 2 - 1
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """-1..1 → 0..1."""
+        return (latents + 1) / 2
+
+    def clean(self, latents: Tensor, step: int, views: Tensor) -> Tensor:
+        """The truth, whatever is asked."""
+        return self.pictures[views]
+
+
 def evaluate_heads(
-    prior: Prior, name: str, preset: DistillPreset, folder: Path, heads: Sequence[tuple[int, str]] = HEADS,
+    asked_of: Answers, name: str, preset: DistillPreset, folder: Path, heads: Sequence[tuple[int, str]] = HEADS,
     rows: Sequence[str] = tuple(ROWS), views: Sequence[View] | None = None,
 ) -> HeadTable:  # fmt: skip
     """Distils every head in every row into ``folder/ROW/SEED-LOOK`` and measures it; what is there is gone on with.
 
-    `name` says which prior it is. Writes heads.json. Raises BadInput where the folder holds another evaluation.
+    `name` says who is asked. Writes heads.json. Raises BadInput where the folder holds another evaluation.
     """
     asked = json.loads(json.dumps({"prior": name, "preset": asdict(preset), "heads": heads}))
     _claim(folder, asked)
-    truths = [head_truth(seed, look, prior.size, views) for seed, look in tqdm(heads, desc="truths", unit="head")]
+    truths = [head_truth(seed, look, asked_of.size, views) for seed, look in tqdm(heads, desc="truths", unit="head")]
     found: dict[str, list[dict[str, float | None]]] = {row: [] for row in rows}
     seen: dict[str, list[Seen]] = {row: [] for row in rows}
     with Judges() as judges, tqdm(total=len(rows) * len(heads), unit="head") as bar:
@@ -95,14 +156,14 @@ def evaluate_heads(
             for (seed, look), truth in zip(heads, truths, strict=True):
                 bar.set_description(f"{ROWS[row]}: {truth.name}")
                 home = folder / row / f"{seed}-{look.replace(' ', '-')}"
-                made, seconds = _shown(row, prior, preset, truth, home, bar)
+                made, seconds = _shown(row, asked_of, preset, truth, home, bar)
                 found[row].append(measure(made, truth, judges) | {"seconds": seconds})
                 seen[row].append(made)
                 bar.update()
         truth_row = [measure(Seen(t.pictures, t.depth), t, judges) for t in truths]
         absent = judges.absent
     figures = asked | {
-        "machine": machine() | {"device": device_name(prior.networks.device)},
+        "machine": machine() | {"device": device_name(asked_of.device)},
         "views": len(truths[0].views), "absent": absent,
         "rows": [{"key": row, "label": ROWS[row], **_means(found[row])} for row in rows],
         "truth": _means(truth_row),
@@ -120,13 +181,12 @@ def _claim(folder: Path, asked: dict[str, Any]) -> None:
 
 
 def _shown(
-    row: str, prior: Prior, preset: DistillPreset, truth: HeadTruth, home: Path, bar: tqdm[Any]
+    row: str, asked_of: Answers, preset: DistillPreset, truth: HeadTruth, home: Path, bar: tqdm[Any]
 ) -> tuple[Seen, float]:
     """What a row shows of a head from the truth's views, and the seconds it took."""
     begun = time.monotonic()
-    prompt = f"{WHO[0]} {truth.look.phrases[0]}"
     if row == "2d":
-        bound = _bound(prior, preset, truth, prompt, truth.views)
+        bound = asked_of.about(truth, truth.views, preset.guidance)
         steps = noise_levels(preset.levels, len(bound.alphas))
         pictures = sample_views(bound, len(truth.views), steps, 0, Batches(preset.batch, "denoising", bar.write))
         return Seen(pictures, None), time.monotonic() - begun
@@ -134,18 +194,13 @@ def _shown(
     torch.manual_seed(0)
     sizes = replace(PRESETS[preset.networks], picture=512)
     head = DistilledHead(HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(0)))
-    head = head.to(prior.networks.device)
+    head = head.to(asked_of.device)
     work = Distillation(
-        head, _bound(prior, preset, truth, prompt, views), preset, home, variant=row, learn_networks=True,
+        head, asked_of.about(truth, views, preset.guidance), preset, home, variant=row, learn_networks=True,
         say=bar.write, progress=lambda done, doing: bar.set_postfix_str(f"{done:.0%} {doing}"),
     )  # fmt: skip
     place = work.run()
-    return render_head(head, truth.views, prior.size), place.seconds
-
-
-def _bound(prior: Prior, preset: DistillPreset, truth: HeadTruth, prompt: str, views: Sequence[View]) -> Denoiser:
-    normals = view_normals(expression(truth.look).astype(np.float32), list(views), prior.size)
-    return prior.bind(truth.reference, normals, prompt, preset.guidance)
+    return render_head(head, truth.views, asked_of.size), place.seconds
 
 
 @torch.no_grad()

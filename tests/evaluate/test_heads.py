@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from offline.evaluate.head_truth import HeadTruth, head_truth, named_look
-from offline.evaluate.heads import FIGURES, Seen, evaluate_heads, measure
+from offline.evaluate.heads import FIGURES, OracleAnswers, PriorAnswers, Seen, evaluate_heads, measure
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.judges import Judges
 from offline.joker.presets import PRESETS
@@ -73,7 +73,7 @@ def test_an_unknown_look_is_named() -> None:
 
 
 def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
-    prior = Prior(small_prior(size=32, widths=(16, 32)))
+    prior = PriorAnswers(Prior(small_prior(size=32, widths=(16, 32))))
     rows = ("two-stage", "score", "2d")
     done = evaluate_heads(prior, "tiny", TINY, tmp_path, HEADS, rows, VIEWS)
     written = json.loads((tmp_path / "heads.json").read_text())
@@ -86,3 +86,10 @@ def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
     assert page.count("data:image/") == 1 + len(rows)
     with pytest.raises(BadInput, match="another evaluation"):
         evaluate_heads(prior, "other", TINY, tmp_path, HEADS, rows, VIEWS)
+
+
+def test_an_oracles_pictures_are_the_truth(tmp_path: Path) -> None:
+    done = evaluate_heads(OracleAnswers(32), "oracle", TINY, tmp_path, HEADS, ("2d",), VIEWS)
+    (row,) = done.figures["rows"]
+    assert row["psnr"] > 55  # 8 bits a value: 10 log10(12 · 255²)
+    assert row["look"] == 1
