@@ -16,6 +16,7 @@ from torch import Tensor
 from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import train_autoencoder
 from offline.joker.captures import read
+from offline.joker.convert import cli as convert_cli
 from offline.joker.networks import JokerPrior, load_networks
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior import Prior, load_prior, sample
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     world.add_argument("--size", type=int, default=128, help="pixels (default %(default)s)")
     world.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first person")
     world.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
+    convert_cli.add_arguments(jobs.add_parser("convert", help="make captures of NeRSemble or CelebV-Text"))
     train = jobs.add_parser("train", help="train a prior on captures; goes on if it is there")
     train.add_argument("captures", type=Path, metavar="CAPTURES")
     train.add_argument("-o", "--out", type=Path, required=True, metavar="PRIOR")
@@ -61,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    {"world": _world, "train": _train, "measure": _measure}[args.job](args)
+    {"world": _world, "convert": convert_cli.run, "train": _train, "measure": _measure}[args.job](args)
 
 
 def _world(args: argparse.Namespace) -> None:
