@@ -13,6 +13,7 @@ from torch import Tensor
 
 from offline.joker.captures import Captures, Person, Picture
 from offline.joker.views import BACKGROUND
+from runtime.errors import BadInput
 
 REFERENCES = (4.0, 2.0, 1.0)
 """Odds of the frames most different from the target as its reference (Joker's released code)."""
@@ -40,15 +41,26 @@ class Pairs:
     """
 
     def __init__(
-        self, captures: Captures, size: int, reference: str, dropout: float, tint: float, memory: int = 2**30
+        self, sources: Sequence[Captures], size: int, reference: str, dropout: float, tint: float, memory: int = 2**30
     ) -> None:
-        """`size` in pixels divides the captures'; `dropout` is the share of empty captions, `tint` the spread of random
-        colour that both pictures of a pair get; at most `memory` bytes of pictures are kept in memory."""
-        if captures.size % size:
-            raise ValueError(f"captures of {captures.size} pixels cannot be averaged down to {size}")
+        """Every source is drawn from equally often (Joker's second stage: 1:1).
+
+        `size` in pixels divides theirs; `dropout` is the share of empty captions, `tint` the spread of random colour
+        that both pictures of a pair get; at most `memory` bytes of pictures are kept in memory. Raises BadInput where
+        captures are of another size.
+        """
+        for captures in sources:
+            if captures.size % size:
+                raise BadInput(
+                    f"the captures '{captures.folder}' of {captures.size} pixels cannot be averaged down to {size}; "
+                    "make them with a multiple of that"
+                )
         if reference not in ("frontal", "diverse"):
             raise ValueError(f"a reference is 'frontal' or 'diverse', not '{reference}'")
-        self.people, self.size, self.reference = captures.people, size, reference
+        self.people = tuple(person for captures in sources for person in captures.people)
+        ends = np.cumsum([len(captures.people) for captures in sources]).tolist()
+        self._shares = list(zip([0, *ends[:-1]], ends, strict=True))
+        self.size, self.reference = size, reference
         self.dropout, self.tint = dropout, tint
         self._kept: dict[tuple[int, int], tuple[Picture, Picture]] = {}
         self._room = memory // (7 * size * size)
@@ -56,7 +68,7 @@ class Pairs:
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
         """`count` random pairs."""
-        chosen = [self._pair(int(rng.integers(len(self.people))), rng) for _ in range(count)]
+        chosen = [self._pair(self._anybody(rng), rng) for _ in range(count)]
         tints = [np.exp(self.tint * rng.normal(size=3)) for _ in chosen]
         reference = [self._over(self._frame(who, at)[0], t) for (who, at, _), t in zip(chosen, tints, strict=True)]
         target = [self._over(self._frame(who, at)[0], t) for (who, _, at), t in zip(chosen, tints, strict=True)]
@@ -73,6 +85,10 @@ class Pairs:
         normals = [self._frame(who, at)[1].astype(np.float32) / 255 for who, at in pairs]
         said = [self.people[who].frames[at].caption for who, at in pairs]
         return Batch(_stacked(reference), _stacked(target), _stacked(normals), said)
+
+    def _anybody(self, rng: np.random.Generator) -> int:
+        """The number of a person, of a source that is drawn first."""
+        return int(rng.integers(*self._shares[rng.integers(len(self._shares))]))
 
     def _pair(self, who: int, rng: np.random.Generator) -> tuple[int, int, int]:
         """(person, reference, target)."""
@@ -122,7 +138,8 @@ def diverse_reference(person: Person, target: int, rng: np.random.Generator) -> 
     values = np.array([frame.expression for frame in person.frames])
     distance = np.linalg.norm(values - values[target], axis=1)
     distance[target] = -1
-    farthest = np.argsort(-distance, kind="stable")[: min(len(REFERENCES), len(values) - 1)]
+    shuffled = rng.permutation(len(values))  # views of one moment are equally far
+    farthest = shuffled[np.argsort(-distance[shuffled], kind="stable")][: min(len(REFERENCES), len(values) - 1)]
     odds = np.array(REFERENCES[: len(farthest)])
     return int(rng.choice(farthest, p=odds / odds.sum()))
 

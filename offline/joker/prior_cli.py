@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     world.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
     convert_cli.add_arguments(jobs.add_parser("convert", help="make captures of NeRSemble or CelebV-Text"))
     train = jobs.add_parser("train", help="train a prior on captures; goes on if it is there")
-    train.add_argument("captures", type=Path, metavar="CAPTURES")
+    train.add_argument("captures", type=Path, nargs="+", metavar="CAPTURES", help="several are drawn equally often")
     train.add_argument("-o", "--out", type=Path, required=True, metavar="PRIOR")
     train.add_argument("--base", metavar="NAME_OR_FOLDER", help="Stable Diffusion 1.5 or a prior to begin with")
     train.add_argument("--config", default="studio", help=f"{', '.join(CONFIGS)} (default %(default)s)")
@@ -82,13 +82,14 @@ def _train(args: argparse.Namespace) -> None:
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
     begun = (args.out / CHECKPOINT).exists()
     networks = load_networks(args.out) if begun else load_networks(args.base) if args.base else small_prior()
-    captures = read(args.captures)
-    pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
+    pairs = Pairs(
+        [read(folder) for folder in args.captures], networks.size, config.reference, config.dropout, config.tint
+    )
     if not begun and not args.base:
         networks.vae.to(accelerator.device)
         print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, accelerator.device):.1f} dB")
     training = PriorTraining(networks, args.out, config, accelerator)
-    held_out = Pairs(read(args.held_out), networks.size, "frontal", 0.0, 0.0) if args.held_out else pairs
+    held_out = Pairs([read(args.held_out)], networks.size, "frontal", 0.0, 0.0) if args.held_out else pairs
     shown = held_out.fixed([(n % len(held_out.people), 1 + n % 2) for n in range(GRID)])
 
     def check(step: int) -> None:

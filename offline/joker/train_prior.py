@@ -107,7 +107,8 @@ class PriorTraining:
             self._restore()
 
     def train(self, pairs: Pairs, more: Callable[[Progress], bool], check: Callable[[int], None]) -> None:
-        """Trains while `more` says so; calls `check` with the step every `LOOK_EVERY` seconds and last."""
+        """Trains while `more` says so; the main process calls `check` with the step every `LOOK_EVERY` seconds and
+        last."""
         looked = saved = begun = time.monotonic()
         before = self.progress.seconds
         for _ in self._steps(pairs, more):
@@ -116,11 +117,12 @@ class PriorTraining:
             if now - saved > SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
-            if now - looked > LOOK_EVERY:
+            if now - looked > LOOK_EVERY and self.accelerator.is_main_process:
                 check(self.progress.step)
                 looked = time.monotonic()
         self.save()
-        check(self.progress.step)
+        if self.accelerator.is_main_process:
+            check(self.progress.step)
 
     def _steps(self, pairs: Pairs, more: Callable[[Progress], bool]) -> Iterator[float]:
         recent: list[float] = []

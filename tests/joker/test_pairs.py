@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def captures(tmp_path: Path) -> Captures:
 
 def _pairs(captures: Captures, **given: object) -> Pairs:
     values: dict[str, object] = {"size": 4, "reference": "frontal", "dropout": 0.0, "tint": 0.0} | given
-    return Pairs(captures, **values)  # type: ignore[arg-type]
+    return Pairs([captures], **values)  # type: ignore[arg-type]
 
 
 def test_pictures_are_averaged_down_and_laid_over_grey(captures: Captures) -> None:
@@ -55,12 +56,12 @@ def test_pictures_are_averaged_down_and_laid_over_grey(captures: Captures) -> No
 
 
 def test_the_reference_is_one_of_the_three_farthest_by_four_two_one(captures: Captures) -> None:
-    # From frame 3 (jawOpen 1): 4 and 0 are about 1 away, 1 and 2 half of it; farthest first 4, 0, then 1.
+    # From frame 3 (jawOpen 1): 4 and 0 are about 1 away, 1 and 2 half of it and equal: 4, 0, then either of them.
     rng = np.random.default_rng(0)
     drawn = [diverse_reference(captures.people[0], 3, rng) for _ in range(7000)]
     counts = {n: drawn.count(n) / 1000 for n in range(5)}
     # Three standard deviations of a binomial share of 7000 draws are 0.13 of these units.
-    assert counts == pytest.approx({0: 2.0, 1: 1.0, 2: 0.0, 3: 0.0, 4: 4.0}, abs=0.15)
+    assert counts == pytest.approx({0: 2.0, 1: 0.5, 2: 0.5, 3: 0.0, 4: 4.0}, abs=0.15)
 
 
 def test_a_tongue_and_a_strong_expression_are_drawn_more_often(captures: Captures) -> None:
@@ -91,6 +92,20 @@ def test_the_same_generator_draws_the_same_pairs(captures: Captures) -> None:
     one, two = (_pairs(captures, tint=0.1).draw(9, np.random.default_rng(3)) for _ in range(2))
     assert one.captions == two.captions
     assert bool((one.target == two.target).all())
+
+
+def test_sources_are_drawn_equally_often_however_many_people_they_have(captures: Captures) -> None:
+    crowd = replace(captures, people=captures.people * 9)
+    pairs = Pairs([crowd, captures], 4, "frontal", 0.0, 0.0)
+    rng = np.random.default_rng(0)
+    last = [pairs._anybody(rng) == 9 for _ in range(2000)]
+    # Four standard deviations of the share of 2000 draws.
+    assert np.mean(last) == pytest.approx(0.5, abs=0.045)
+
+
+def test_captures_of_another_size_are_named(captures: Captures) -> None:
+    with pytest.raises(BadInput, match="8 pixels"):
+        Pairs([captures], 3, "frontal", 0.0, 0.0)
 
 
 def test_memory_for_pictures_is_bounded(captures: Captures) -> None:

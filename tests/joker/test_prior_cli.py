@@ -77,7 +77,7 @@ def test_bad_input_is_one_sentence(words: tuple[str, ...], message: str, tmp_pat
 
 def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Path) -> None:
     vae = small_prior(size=32, widths=(16, 32)).vae
-    pairs = Pairs(read(captures), 32, "frontal", 0.0, 0.0)
+    pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
     pictures = pairs.draw(8, np.random.default_rng(1)).target
     before = calibrate(vae, pictures)
     after = train_autoencoder(vae, pairs, PriorConfig(batch=8, vae_steps=100, vae_rate=3e-3), torch.device("cpu"))

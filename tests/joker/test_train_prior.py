@@ -48,7 +48,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> Captures:
 
 
 def _pairs(captures: Captures) -> Pairs:
-    return Pairs(captures, 32, "frontal", 0.1, 0.1)
+    return Pairs([captures], 32, "frontal", 0.1, 0.1)
 
 
 def _training(prior: JokerPrior, folder: Path, config: PriorConfig = CONFIG) -> PriorTraining:
