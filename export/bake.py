@@ -20,7 +20,7 @@ from export.parity import Parity, all_states, check_parity, check_storing
 from export.subject import Alone, Subject, Trained, drive_tensors, pictures
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.presets import Preset
-from runtime.contract.bundle import BANK_FILE, GraphInfo, Manifest, write_bundle
+from runtime.contract.bundle import BANK_FILE, TRI2PLANE, GraphInfo, Manifest, write_bundle
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
 from runtime.engines.bank import LEVELS
 from runtime.errors import BadInput, MienError
@@ -113,7 +113,7 @@ def _examples(subject: Subject, graphs: Mapping[str, nn.Module]) -> dict[str, di
     """Inputs of each graph for a batch of two neutral heads."""
     drive = drive_tensors([DriveState(), DriveState()], subject.model.preset.latent)
     assert drive["expression"].shape[1] == len(EXPRESSIONS) and drive["detail"].shape[1] == DETAIL
-    generator = {k: drive[k] for k in DRIVE}
+    generator = {k: drive[k] for k in DRIVE} if subject.kind == TRI2PLANE else {}
     if subject.bank:
         for level in LEVELS:
             sizes = getattr(subject.bank, level).flatten(1, 2).shape[1:]

@@ -48,9 +48,15 @@ def read_bank(folder: Path, kind: str) -> BankInfo:
 
 
 def expressions_of(info: BankInfo) -> tuple[BankExpression, ...]:
-    """As the manifest lists them. Raises BadInput where a bundle has no room for them."""
+    """As the manifest lists them. Raises BadInput where a bundle has no room for them.
+
+    In a bank alone, an expression whose drive is one of its own coefficients (`jawOpen` of "mouth open") follows the
+    whole face and needs no drive; one that the coefficients say nothing of (`tongueOut` of "tongue out") keeps it.
+    """
+    follows = info.kind == "alone"
+    listed = [e.as_dict() | ({"drive": None} if follows and e.drive in e.coefficients else {}) for e in info.played]
     try:
-        return checked_bank([e.as_dict() for e in info.played])
+        return checked_bank(listed)
     except ValueError as error:
         raise BadInput(f"this bank cannot be baked: {error}") from error
 

@@ -67,32 +67,25 @@ class BankedGeneratorGraph(GeneratorGraph):
 
 
 class BankGraph(nn.Module):
-    """The generator of an avatar that is a bank alone: its neutral planes and what the bank adds. The other inputs
-    have done their work in the weights that the bank comes with (`runtime.engines.follow`)."""
+    """The generator of an avatar that is a bank alone: its neutral planes and what the bank adds. The live
+    coefficients have done their work in the weights that the bank comes with (`runtime.engines.follow`)."""
 
     outputs = ("coarse", "fine")
 
     def __init__(self, coarse: Tensor, fine: Tensor) -> None:
         """The neutral head's planes, [3, C, H, W]."""
         super().__init__()
-        self.register_buffer("coarse", coarse.flatten(0, 1)[None].clone())
-        self.register_buffer("fine", fine.flatten(0, 1)[None].clone())
+        self.register_buffer("neutral_coarse", coarse.flatten(0, 1)[None].clone())
+        self.register_buffer("neutral_fine", fine.flatten(0, 1)[None].clone())
 
-    coarse: Tensor
-    fine: Tensor
+    neutral_coarse: Tensor
+    neutral_fine: Tensor
 
     def forward(
-        self,
-        expression: Tensor,
-        detail: Tensor,
-        latent: Tensor,
-        bank_coarse: Tensor,
-        bank_coarse_scale: Tensor,
-        bank_fine: Tensor,
-        bank_fine_scale: Tensor,
+        self, bank_coarse: Tensor, bank_coarse_scale: Tensor, bank_fine: Tensor, bank_fine_scale: Tensor
     ) -> tuple[Tensor, ...]:
-        coarse = self.coarse + _unpacked(bank_coarse, bank_coarse_scale)
-        fine = self.fine + _unpacked(bank_fine, bank_fine_scale)
+        coarse = self.neutral_coarse + _unpacked(bank_coarse, bank_coarse_scale)
+        fine = self.neutral_fine + _unpacked(bank_fine, bank_fine_scale)
         return _channels_last(coarse), _channels_last(fine)
 
     @staticmethod

@@ -3,6 +3,7 @@
 //   import { connect } from '/mien.js';
 //   const mien = await connect(document.querySelector('video'));
 //   await mien.prompt('smile, then wink left');
+//   await mien.play(mien.expressions[0]?.name); // one of the expressions that only this avatar has
 //
 // Events: "state" (detail: connecting, live, reconnecting, closed), "face" (detail: whether the camera sees one).
 
@@ -26,7 +27,7 @@ export async function connect(video, { base = '', avatar, token } = {}) {
 export class Mien extends EventTarget {
   #video; #base; #avatar; #token;
   #pc = null; #session = null; #sender = null; #control = null; #camera = null;
-  #waiting = []; #closed = false; #attempt = 0; #timer = null; #worker = null;
+  #expressions = []; #waiting = []; #closed = false; #attempt = 0; #timer = null; #worker = null;
   #view = { yaw: 0, pitch: 0 };
 
   constructor(video, { base = '', avatar, token } = {}) {
@@ -112,6 +113,17 @@ export class Mien extends EventTarget {
     return this.#ask({ type: 'prompt', text });
   }
 
+  // What only this avatar can do: [{name, prompt, drive}]; filled once `start` has resolved.
+  get expressions() {
+    return this.#expressions;
+  }
+
+  // Plays one of `expressions` by its name; resolves to {seconds}. Prompts may also say the name: 'tongue out slightly'.
+  async play(name) {
+    if (!this.#expressions.some((own) => own.name === name)) throw new MienError(`This avatar has no expression “${name}”.`);
+    return this.prompt(name);
+  }
+
   // Plays a script (YAML or JSON text); resolves to {seconds}.
   script(text, { loop = false } = {}) {
     return this.#ask({ type: 'script', text, loop });
@@ -149,7 +161,7 @@ export class Mien extends EventTarget {
   }
 
   async #open() {
-    if (!this.#avatar) this.#avatar = await this.#firstAvatar();
+    await this.#describe();
     const pc = (this.#pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' }));
     const transceiver = pc.addTransceiver('video', { direction: 'sendrecv', sendEncodings: [{ maxBitrate: CAMERA_BITRATE, maxFramerate: 30 }] });
     preferVp8(transceiver);
@@ -184,9 +196,10 @@ export class Mien extends EventTarget {
     await pc.setRemoteDescription({ type: 'answer', sdp: answer });
   }
 
-  async #firstAvatar() {
+  async #describe() {
     const { avatars } = await (await this.#fetch('/api/avatars')).json();
-    return avatars[0].name;
+    this.#avatar ??= avatars[0].name;
+    this.#expressions = avatars.find(({ name }) => name === this.#avatar)?.bank ?? [];
   }
 
   async #fetch(path, options = {}) {

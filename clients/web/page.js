@@ -24,6 +24,7 @@ mien.addEventListener('state', ({ detail, reason }) => {
   $('state').textContent = STATES[detail];
   $('state-dot').dataset.state = detail === 'live' ? 'live' : detail === 'closed' ? 'lost' : '';
   $('veil').classList.toggle('gone', detail === 'live');
+  if (detail === 'live') showExpressions();
   if (detail === 'reconnecting') $('veil').textContent = `${(reason ?? 'The connection was lost').replace(/\.$/, '')}. Trying again…`;
 });
 
@@ -82,22 +83,28 @@ mien.addEventListener('face', ({ detail: present }) => {
 
 // Prompts
 
+function chip(text, onClick) {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.textContent = text;
+  made.addEventListener('click', onClick);
+  return made;
+}
+
 function chips(phrases, near = false) {
   $('suggestions').replaceChildren(...phrases.map((phrase) => {
-    const chip = document.createElement('button');
-    chip.type = 'button';
-    chip.textContent = phrase;
-    chip.classList.toggle('near', near);
-    chip.addEventListener('click', () => {
+    const made = chip(phrase, () => {
       $('prompt').value = phrase;
       act(phrase);
     });
-    return chip;
+    made.classList.toggle('near', near);
+    return made;
   }));
 }
 
 async function act(text) {
   notice();
+  press(null);
   try {
     const { unknown } = await mien.prompt(text);
     const nearest = [...new Set(unknown.flatMap((u) => u.nearest))].slice(0, 6);
@@ -114,6 +121,39 @@ $('prompt-form').addEventListener('submit', (event) => {
   if (text) act(text);
 });
 chips(SUGGESTIONS);
+
+// The avatar's own expressions; the button of the one that plays is pressed.
+
+let playing = null;
+let playingEnd = null;
+
+function press(button) {
+  clearTimeout(playingEnd);
+  playing?.setAttribute('aria-pressed', 'false');
+  button?.setAttribute('aria-pressed', 'true');
+  playing = button;
+}
+
+async function playOwn(name, button) {
+  notice();
+  try {
+    const { seconds } = await mien.play(name);
+    press(button);
+    playingEnd = setTimeout(() => press(null), seconds * 1000);
+  } catch (error) {
+    notice(error.message, 'bad');
+  }
+}
+
+function showExpressions() {
+  $('own').hidden = mien.expressions.length === 0;
+  $('expressions').replaceChildren(...mien.expressions.map(({ name, prompt }) => {
+    const button = chip(name, () => playOwn(name, button));
+    button.title = prompt;
+    button.setAttribute('aria-pressed', 'false');
+    return button;
+  }));
+}
 
 // Scripts
 
@@ -141,6 +181,7 @@ $('script').addEventListener('change', () => {
 });
 $('stop').addEventListener('click', () => {
   mien.stop();
+  press(null);
   $('stop').hidden = true;
 });
 addEventListener('dragover', (event) => {

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -154,10 +154,13 @@ def drive_state(message: Mapping[str, Any], timestamp: float) -> DriveState:
         raise WireError(str(error)) from None
 
 
-def hello(name: str, size: int, fps: float, codec: Codec) -> dict[str, Any]:
-    """The server's first message: what it will send, and that alpha is premultiplied."""
+def hello(name: str, size: int, fps: float, codec: Codec, expressions: Sequence[str] = ()) -> dict[str, Any]:
+    """The server's first message: what it will send, and that alpha is premultiplied.
+
+    `expressions` are the names of those that only this avatar has; a prompt of one name plays it.
+    """
     return {
         "type": "hello", "version": VERSION, "avatar": name, "width": size, "height": size, "fps": fps,
         "codec": codec.name, "codecs": [c.name for c in Codec], "alpha": "premultiplied",
-        "clock": "session, microseconds",
+        "clock": "session, microseconds", "expressions": list(expressions),
     }  # fmt: skip

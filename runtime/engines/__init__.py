@@ -31,7 +31,10 @@ class GraphSession(Protocol):
     """One user's way to run a graph; owns its buffers. Use it from one thread at a time."""
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Outputs by name. They may be overwritten by the next run: copy what must live longer."""
+        """Outputs by name. They may be overwritten by the next run: copy what must live longer.
+
+        `inputs` may hold more than the graph takes.
+        """
         ...
 
 

@@ -46,7 +46,7 @@ class Performer:
     def __init__(self, graph: Graph, latent: int, bank: BankPlanes | None = None) -> None:
         """`latent` is the length of γ, which inference sets to zero; `bank` that of a bundle with one."""
         self._session = graph.new_session()
-        self._inputs = _Inputs(latent, bank)
+        self._inputs = Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
         """The avatar doing `state`, seen from `camera` (by default the portrait camera)."""
@@ -61,7 +61,7 @@ class Chain:
     def __init__(self, graphs: Mapping[str, Graph], latent: int, bank: BankPlanes | None = None) -> None:
         """`graphs` by name (generator, renderer, sr); the rest as for `Performer`."""
         self._generator, self._renderer, self._sr = (graphs[name].new_session() for name in GRAPHS)
-        self._inputs = _Inputs(latent, bank)
+        self._inputs = Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> Picture:
         """As `Performer.render`."""
@@ -76,10 +76,10 @@ class Chain:
         return _picture({**rendered, **picture}, dict(zip(GRAPHS, np.diff(marks).tolist(), strict=True)))
 
 
-class _Inputs:
+class Inputs:
     """A drive state and a camera as batches of 1."""
 
-    def __init__(self, latent: int, bank: BankPlanes | None) -> None:
+    def __init__(self, latent: int, bank: BankPlanes | None = None) -> None:
         self._latent = np.zeros((1, latent), np.float32)
         self._camera = portrait_camera()
         self._bank = BankSession(bank) if bank else None

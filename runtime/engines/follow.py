@@ -1,8 +1,8 @@
 """Live coefficients → weights of an avatar that is nothing but a bank: how much of each head makes this face.
 
-An expression whose `drive` is not among its own coefficients (a tongue: `tongueOut` over an open jaw) is played by that
-drive or by a prompt alone. The others follow the face: with the rows of C their coefficients, and r what is left of the
-live ones x once the weights b that are played already are taken off, r = max(x - Cᵀb, 0), theirs is
+An expression that has a `drive` (a tongue: `tongueOut` over an open jaw) is played by that or by a prompt alone. The
+others follow the face: with the rows of C their coefficients, and r what is left of the live ones x once the weights b
+that are played already are taken off, r = max(x - Cᵀb, 0), theirs is
 
     min over w in 0..1 of  |r - Cᵀw|² + RIDGE |w|²,
 
@@ -23,13 +23,13 @@ from runtime.contract.axes import Array
 from runtime.contract.bank import BankExpression
 from runtime.contract.drive import DriveState, coefficients
 
-RIDGE = 0.01
-"""Against unit coefficients: a single one at 1 gives 0.99."""
+RIDGE = 0.02
+"""Against unit coefficients: a single one at 1 gives 0.98."""
 ALIKE = 0.98
 """Cosine from which two vectors of coefficients are one."""
 LEAST = 0.3
 """Length of the shortest vector of coefficients that follows."""
-SWEEPS, PRECISION = 60, 1e-4
+SWEEPS, PRECISION = 200, 1e-6
 """Most rounds of coordinate descent, and the change of a weight at which it ends."""
 
 
@@ -38,10 +38,11 @@ class Follow:
 
     def __init__(self, bank: Sequence[BankExpression]) -> None:
         self.count = len(bank)
-        self._all = np.stack([coefficients(e.given) for e in bank]).astype(np.float64)
-        self.followers = _followers(bank, np.stack([coefficients(e.coefficients) for e in bank]))
+        axes = np.stack([coefficients(e.given) for e in bank])
+        self.followers = _followers(bank, axes)
         """Numbers of the expressions that follow the face, in order."""
-        self._axes = np.stack([coefficients(bank[k].coefficients) for k in self.followers]).astype(np.float64)
+        self._all = axes.astype(np.float64)
+        self._axes = axes[self.followers].astype(np.float64)
         self._square = self._axes @ self._axes.T + RIDGE * np.eye(len(self.followers))
 
     def weights(self, state: DriveState) -> Array:
@@ -70,8 +71,7 @@ def _followers(bank: Sequence[BankExpression], axes: Array) -> list[int]:
     lengths = np.linalg.norm(axes, axis=1)
     kept: list[int] = []
     for k in np.argsort(-lengths, kind="stable").tolist():
-        played_only = bank[k].drive is not None and bank[k].drive not in bank[k].coefficients
-        if played_only or lengths[k] < LEAST:
+        if bank[k].drive is not None or lengths[k] < LEAST:
             continue
         if all(axes[k] @ axes[other] < ALIKE * lengths[k] * lengths[other] for other in kept):
             kept.append(k)

@@ -14,18 +14,20 @@ class OnnxRuntimeGraph:
 
     def __init__(self, session: Any, outputs: tuple[str, ...]) -> None:
         self._session, self._outputs = session, outputs
+        self._inputs = [parameter.name for parameter in session.get_inputs()]
 
     def new_session(self) -> OnnxRuntimeGraph:
         return self
 
     def run(self, inputs: Arrays) -> Arrays:
-        return dict(zip(self._outputs, self._session.run(list(self._outputs), dict(inputs)), strict=True))
+        taken = {name: inputs[name] for name in self._inputs}
+        return dict(zip(self._outputs, self._session.run(list(self._outputs), taken), strict=True))
 
 
 class JoinedGraphs:
     """Graphs run in turn; also its own session."""
 
-    def __init__(self, graphs: list[tuple[OnnxRuntimeGraph, GraphInfo]], outputs: tuple[str, ...]) -> None:
+    def __init__(self, graphs: list[OnnxRuntimeGraph], outputs: tuple[str, ...]) -> None:
         self._graphs, self._outputs = graphs, outputs
 
     def new_session(self) -> JoinedGraphs:
@@ -33,8 +35,8 @@ class JoinedGraphs:
 
     def run(self, inputs: Arrays) -> Arrays:
         known = dict(inputs)
-        for graph, info in self._graphs:
-            known |= graph.run({t.name: known[t.name] for t in info.inputs})
+        for graph in self._graphs:
+            known |= graph.run(known)
         return {name: known[name] for name in self._outputs}
 
 
@@ -66,4 +68,4 @@ class OnnxRuntimeEngine:
         return OnnxRuntimeGraph(session, tuple(t.name for t in info.outputs))
 
     def load_joined(self, graphs: Loadable, outputs: tuple[str, ...]) -> JoinedGraphs:
-        return JoinedGraphs([(self.load(onnx, info), info) for onnx, info in graphs.values()], outputs)
+        return JoinedGraphs([self.load(onnx, info) for onnx, info in graphs.values()], outputs)

@@ -17,10 +17,13 @@ from runtime.errors import BundleError, Unavailable
 class OpenVinoSession:
     def __init__(self, compiled: Any, outputs: tuple[str, ...]) -> None:
         self._request = compiled.create_infer_request()
+        self._inputs = [parameter.get_any_name() for parameter in compiled.inputs]
         self._outputs = outputs
 
     def run(self, inputs: Arrays) -> Arrays:
-        results = self._request.infer(dict(inputs), share_inputs=True, share_outputs=True)
+        results = self._request.infer(
+            {name: inputs[name] for name in self._inputs}, share_inputs=True, share_outputs=True
+        )
         return {name: np.asarray(results[i]) for i, name in enumerate(self._outputs)}
 
 

@@ -90,9 +90,12 @@ class WebApp:
 
     async def _avatars(self, request: web.Request) -> web.Response:
         described = [
-            {"name": name, "size": s.avatar.size, "engine": s.avatar.engine, "fps": s.fps}
+            {
+                "name": name, "size": s.avatar.size, "engine": s.avatar.engine, "fps": s.fps,
+                "bank": [{"name": e.name, "prompt": e.prompt, "drive": e.drive} for e in s.avatar.bank],
+            }
             for name, s in self._stages.items()
-        ]
+        ]  # fmt: skip
         return web.json_response({"avatars": described})
 
     async def _thumbnail(self, request: web.Request) -> web.Response:

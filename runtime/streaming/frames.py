@@ -65,7 +65,8 @@ class FrameSocket:
     async def run(self) -> None:
         """Greets, then sends and listens until the client goes."""
         avatar, clock = self._live.stage.avatar, self._live.session.clock
-        await self._send(hello(avatar.name, avatar.size, 1.0 / clock.period, self._codec))
+        own = [expression.name for expression in avatar.bank]
+        await self._send(hello(avatar.name, avatar.size, 1.0 / clock.period, self._codec, own))
         self._live.session.add(self)
         sender = asyncio.create_task(self._send_frames())
         try:

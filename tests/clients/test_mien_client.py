@@ -65,6 +65,22 @@ def test_jpeg_prompts_and_answers() -> None:
     against_a_server(client)
 
 
+def test_an_avatars_own_expressions_are_listed_and_played() -> None:
+    def client(url: str) -> None:
+        with connect(url) as avatar:
+            assert avatar.expressions == ["tongue out", "mad and happy"]
+            avatar.play("mad and happy")
+            avatar.prompt("tongue out slightly")
+            first(avatar, 4)
+            replies = avatar.replies()
+            assert [(r["type"], r["unknown"]) for r in replies] == [("prompt", [])] * 2
+            assert replies[0]["seconds"] == pytest.approx(0.45 + 1.0 + 0.55), "one expression, not two after each other"
+            with pytest.raises(ValueError, match=r"no expression 'smile'; its own: tongue out, mad and happy"):
+                avatar.play("smile")
+
+    against_a_server(client)
+
+
 def test_a_refusal_says_why() -> None:
     def client(url: str) -> None:
         with pytest.raises(MienClientError, match="no avatar of this name"):

@@ -77,6 +77,19 @@ def test_what_is_not_understood_offers_the_nearest_phrases() -> None:
         wait_for(page, "mien.stats().source === 'prompt'")
 
 
+def test_the_avatars_own_expressions_are_buttons() -> None:
+    with server_process(stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        button = page.get_by_role("region", name="Only this avatar").get_by_role("button", name="mad and happy")
+        assert button.get_attribute("aria-pressed") == "false"
+        button.click()
+        wait_for(page, "mien.stats().source === 'prompt'")
+        assert button.get_attribute("aria-pressed") == "true"
+        wait_for(page, "mien.stats().source === 'idle'")
+        wait_for(page, "document.querySelector('#expressions [aria-pressed=true]') === null")
+        assert "no expression" in page.evaluate("mien.play('smile').catch((error) => error.message)")
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [((), "allow it in the address bar"), (NO_CAMERA, "No camera was found")],

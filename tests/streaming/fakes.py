@@ -13,6 +13,10 @@ from runtime.contract.bank import BankExpression
 from runtime.contract.drive import INDEX, DriveState, coefficients
 
 SIZE = 128
+BANK = (
+    BankExpression("tongue out", "a person sticking the tongue out", {"jawOpen": 0.5}, "tongueOut"),
+    BankExpression("mad and happy", "a person who is both", hold=1.0),
+)
 
 
 @dataclass
@@ -32,7 +36,7 @@ class FakeAvatar:
     def __init__(self, cost: float = 0.0) -> None:
         self.cost = cost
         self.fails = False
-        self.bank: tuple[BankExpression, ...] = ()
+        self.bank = BANK
 
     def new_session(self) -> FakeSession:
         return FakeSession(self)

@@ -14,6 +14,7 @@ import aiohttp
 from runtime.config import ServerConfig
 from runtime.core import Server, listening
 from runtime.driving.performance import Performance
+from runtime.driving.repertoire import Repertoire
 from runtime.trackers import TrackerPool
 from tests.streaming.caller import Caller
 from tests.streaming.fakes import FakeAvatar, FakeTracker
@@ -46,7 +47,8 @@ def free_port() -> int:
 async def serving(avatar: FakeAvatar | None = None, **settings: Any) -> AsyncIterator[Running]:
     avatar = avatar or FakeAvatar()
     config = ServerConfig(port=free_port(), **settings)
-    server = Server(config, avatar, TrackerPool(FakeTracker), Performance)
+    repertoire = Repertoire(avatar.bank)
+    server = Server(config, avatar, TrackerPool(FakeTracker), lambda: Performance(repertoire=repertoire))
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(server.run(listening(config.host, config.port), stop, lambda address: ready.set()))
     await asyncio.wait_for(ready.wait(), 5)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from runtime.config import ServerConfig
 from runtime.core import Server, listening
 from runtime.driving.performance import Performance
+from runtime.driving.repertoire import Repertoire
 from runtime.trackers import TrackerPool
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 
@@ -19,7 +20,9 @@ async def main(port: int) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # its threads cannot hide a leak
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = Server(ServerConfig(port=port, max_sessions=8), FakeAvatar(), TrackerPool(FakeTracker), Performance)
+    avatar, config = FakeAvatar(), ServerConfig(port=port, max_sessions=8)
+    repertoire = Repertoire(avatar.bank)
+    server = Server(config, avatar, TrackerPool(FakeTracker), lambda: Performance(repertoire=repertoire))
     await server.run(listening("127.0.0.1", port), stop, lambda address: print(address, flush=True))
 
 

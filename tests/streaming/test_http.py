@@ -123,6 +123,16 @@ def test_full_is_503_and_disturbs_nobody() -> None:
     asyncio.run(scene())
 
 
+def test_the_description_lists_an_avatars_own_expressions() -> None:
+    async def scene() -> None:
+        async with serving() as running, running.http.get(f"{running.url}/api/avatars") as response:
+            (avatar,) = (await response.json())["avatars"]
+            tongue = {"name": "tongue out", "prompt": "a person sticking the tongue out", "drive": "tongueOut"}
+            assert avatar["bank"][0] == tongue and len(avatar["bank"]) == 2
+
+    asyncio.run(scene())
+
+
 def test_other_sites_are_kept_out() -> None:
     async def scene() -> None:
         async with serving(allow_origin=("https://good.example",)) as running:

@@ -78,4 +78,5 @@ def test_text_that_is_no_message_is_refused(text: str) -> None:
 
 
 def test_hello_is_json() -> None:
-    assert json.loads(json.dumps(hello("anna", 512, 30.0, Codec.RGBA8)))["codec"] == "RGBA8"
+    said = json.loads(json.dumps(hello("anna", 512, 30.0, Codec.RGBA8, ["tongue out"])))
+    assert said["codec"] == "RGBA8" and said["expressions"] == ["tongue out"]

@@ -68,7 +68,7 @@ class Connection:
         self._replies: deque[dict[str, Any]] = deque(maxlen=REPLIES)
         self._driven = 0
         self.hello = self._receive_hello()
-        """What the server said of itself: avatar, width, height, fps, codec."""
+        """What the server said of itself: avatar, width, height, fps, codec, expressions."""
 
     def __enter__(self) -> Connection:
         return self
@@ -99,6 +99,20 @@ class Connection:
     def prompt(self, text: str) -> None:
         """Acts a text, such as "look surprised for 2 seconds, then smile"; the server's answer comes in `replies`."""
         self._send({"type": "prompt", "text": text})
+
+    @property
+    def expressions(self) -> list[str]:
+        """The names of the expressions that only this avatar has."""
+        return list(self.hello.get("expressions", []))
+
+    def play(self, name: str) -> None:
+        """Plays one of `expressions`; a prompt may also say its name, such as "tongue out slightly, then smile".
+
+        Raises ValueError, naming those that there are, where the avatar has no such expression.
+        """
+        if name not in self.expressions:
+            raise ValueError(f"the avatar has no expression '{name}'; its own: {', '.join(self.expressions) or 'none'}")
+        self.prompt(name)
 
     def script(self, text: str, loop: bool = False) -> None:
         """Plays a script, YAML or JSON text."""

@@ -1,0 +1,73 @@
+"""The demo avatar with a bank that is made of its own planes: what a distilled one does, without a distillation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.contract.axes import Camera
+from runtime.contract.bank import BankExpression
+from runtime.contract.bundle import GRAPHS, read_bundle
+from runtime.contract.drive import DriveState, coefficients
+from runtime.demo import DEMO
+from runtime.engines.bank import LEVELS, BankPlanes, BankSession
+from runtime.engines.chain import Inputs
+from runtime.engines.onnxruntime import OnnxRuntimeEngine
+
+TONGUE = BankExpression("tongue out", "a tongue", {"jawOpen": 0.5}, "tongueOut")
+SCREAM = BankExpression("scream", "a scream", {"browInnerUp": 0.5})
+MADE = (
+    (TONGUE, {"jawOpen": 0.5, "tongueOut": 1.0}),
+    (SCREAM, {"jawOpen": 1.0, "browInnerUp": 0.5, "eyeWideLeft": 1.0}),
+)
+"""Expressions, and the coefficients whose planes stand for their distilled heads."""
+
+
+class BankedDemo:
+    """Renders the demo avatar, with `bank` added where a bundle's generator adds it."""
+
+    def __init__(self) -> None:
+        bundle, engine = read_bundle(DEMO), OnnxRuntimeEngine()
+        self._graphs = {
+            name: engine.load(bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name]) for name in GRAPHS
+        }
+        self._inputs = Inputs(bundle.manifest.latent)
+        self.bank = packed([self._difference(expression, head) for expression, head in MADE])
+        self._session = BankSession(self.bank)
+
+    def planes(self, state: DriveState) -> dict[str, NDArray[np.float32]]:
+        """Coarse and fine, [1, 3, H, W, C]."""
+        made: Mapping[str, NDArray[Any]] = self._graphs["generator"].run(self._inputs.drive(state))
+        added = self._session.inputs(state)
+        return {name: made[name] + channels_last(*(added[f"bank_{name}{part}"][0] for part in ("", "_scale")))
+                for name in LEVELS}  # fmt: skip
+
+    def render(self, state: DriveState, camera: Camera | None = None) -> NDArray[np.uint8]:
+        """Premultiplied RGBA [P, P, 4]."""
+        rendered = self._graphs["renderer"].run(self.planes(state) | self._inputs.view(state, camera))
+        picture = self._graphs["sr"].run({name: rendered[name] for name in ("features", "alpha")})["rgba"][0]
+        return np.asarray(picture, np.uint8)
+
+    def _difference(self, expression: BankExpression, head: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+        drives = [self._inputs.drive(DriveState(coefficients(values))) for values in (head, expression.given)]
+        wanted, base = (self._graphs["generator"].run(drive) for drive in drives)
+        return {name: wanted[name][0] - base[name][0] for name in LEVELS}
+
+
+def packed(differences: list[dict[str, NDArray[Any]]]) -> BankPlanes:
+    """Differences [3, H, W, C] by level in 8 bits."""
+    steps, scales = {}, {}
+    for name in LEVELS:
+        level = np.stack([d[name].transpose(0, 3, 1, 2).reshape(-1, *d[name].shape[1:3]) for d in differences])
+        scales[name] = (np.abs(level).max((2, 3)) / 127).astype(np.float32)
+        steps[name] = np.rint(level / scales[name][:, :, None, None]).astype(np.int8)
+    return BankPlanes(steps, scales, None)
+
+
+def channels_last(steps: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[3·C, H, W] steps and what one is worth [3·C] → [3, H, W, C]."""
+    level = steps * scale[:, None, None]
+    return level.reshape(3, -1, *level.shape[1:]).transpose(0, 2, 3, 1)
