@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from offline.evaluate.ablation import FIGURES, Ablation
-from offline.evaluate.definitions import METRICS, Metric
+from offline.evaluate.comparison import comparison_table, definition_list
+from offline.evaluate.definitions import METRICS
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.evaluate.report import about_machine
-from offline.pages.html import Html, broken, document, grid, number, paragraph, picture, section, span, table, terms
+from offline.pages.html import Html, document, grid, number, paragraph, picture, section
 
 
 def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
@@ -19,7 +20,11 @@ def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
     page = document(
         f"Ablation on {figures['subject'] or figures['clip']['folder']}",
         _about(figures),
-        section(figures["title"], _table(figures, metrics), _definitions(figures, metrics)),
+        section(
+            figures["title"],
+            comparison_table(figures["rows"], metrics, _spent(figures["rows"])),
+            definition_list(metrics, figures["absent"]),
+        ),
         section("One held-out frame", _strip(ablation)),
     )
     path = folder / "index.html"
@@ -40,31 +45,8 @@ def _about(figures: dict[str, Any]) -> Html:
     )
 
 
-def _table(figures: dict[str, Any], metrics: list[Metric]) -> Html:
-    """A column a metric, with the best of it in colour."""
-    best = {m.key: _best([row[m.key] for row in figures["rows"]], m) for m in metrics}
-    heads = [broken(f"{m.label} {m.arrow}", *([m.unit] if m.unit else [])) for m in metrics]
-    rows = []
-    for row in figures["rows"]:
-        cells = [(number(row[m.key], m.digits), m.key) for m in metrics]
-        marked = [span(text, "best") if text == best[key] else text for text, key in cells]
-        rows.append([row["label"], *marked, str(row["steps"]), number(row["minutes"], 1)])
-    columns = ("", *heads, "steps", "minutes")
-    return table(columns, rows, numbers=range(1, len(columns)))
-
-
-def _definitions(figures: dict[str, Any], metrics: list[Metric]) -> Html:
-    absent = {key: f" Absent: {reason}." for key, reason in figures["absent"].items()}
-    return terms({m.label: m.definition + absent.get(m.key, "") for m in metrics})
-
-
-def _best(values: list[float | None], metric: Metric) -> str | None:
-    """The best value as the table writes it, so that rows which look alike are marked alike."""
-    known = [v for v in values if v is not None]
-    if not known:
-        return None
-    best = {"higher": max(known), "lower": min(known), "zero": min(known, key=abs)}[metric.better]
-    return number(best, metric.digits)
+def _spent(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    return {"steps": [str(row["steps"]) for row in rows], "minutes": [number(row["minutes"], 1) for row in rows]}
 
 
 def _strip(ablation: Ablation) -> Html:

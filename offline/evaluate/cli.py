@@ -1,4 +1,4 @@
-"""`mien eval`: a trained run on the held-out frames of its clip, or an ablation trained and measured."""
+"""`mien eval`: a trained run on the held-out frames of its clip, an ablation, or distilled heads against the truth."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from offline.evaluate.ablation import FIGURES, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
+from offline.evaluate.heads import ROWS, OracleAnswers, PriorAnswers, evaluate_heads
+from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
+from offline.joker.presets import PRESETS as DISTILLING
+from offline.joker.prior import load_prior
 from offline.pages.html import number
 from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.devices import DEVICES, choose_device
@@ -21,6 +25,8 @@ from runtime.errors import BadInput
 from runtime.naming import unknown
 
 ABLATION_MINUTES = 20.0
+ORACLE, ORACLE_SIZE = "oracle", 64
+"""What stands for a prior that knows the truth, and the size of its pictures, pixels."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", default="planes", help=f"with --ablate: {', '.join(TABLES)} (levels and sliding window, speed-ups)"
     )
+    parser.add_argument(
+        "--heads",
+        metavar="PRIOR",
+        help=f"instead: distil heads of the studio's people from this prior into -o; '{ORACLE}': from the truth itself",
+    )
+    parser.add_argument("--preset", default="studio", help="with --heads: how they are distilled (default %(default)s)")
+    parser.add_argument("--rows", help=f"with --heads: which rows, of {','.join(ROWS)} (default: all)")
     parser.add_argument("--minutes", type=float, help=f"with --ablate: a row's training ({ABLATION_MINUTES:.0f})")
     parser.add_argument("--steps", type=int, help="with --ablate: a row's training steps, instead of minutes")
 
@@ -48,9 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     if args.frames is not None and args.frames < 1:
         raise BadInput(f"--frames is {args.frames}; it must be at least 1")
-    if (args.run is None) == (args.ablate is None):
-        raise BadInput("give either the folder of a run to measure, or --ablate CLIP")
-    figures = _evaluate(args) if args.ablate is None else _ablate(args)
+    wanted = {"run": _evaluate, "ablate": _ablate, "heads": _heads}
+    given = [name for name in wanted if getattr(args, name) is not None]
+    if len(given) != 1:
+        raise BadInput("give one of: the folder of a run to measure, --ablate CLIP, --heads PRIOR")
+    figures = wanted[given[0]](args)
     if args.json:
         print(as_json(figures))
 
@@ -91,5 +106,27 @@ def _ablate(args: argparse.Namespace) -> dict[str, Any]:
         print(f"{'':40}" + "".join(f"{name:>18}" for name in FIGURES))
         for row in done.figures["rows"]:
             print(f"{row['label']:40}" + "".join(f"{number(row[name], digits[name]):>18}" for name in FIGURES))
+        print(f"the whole report: {page}")
+    return done.figures
+
+
+def _heads(args: argparse.Namespace) -> dict[str, Any]:
+    if args.out is None:
+        raise BadInput("--heads distils several heads; say where with -o FOLDER")
+    if args.preset not in DISTILLING:
+        raise BadInput(unknown("preset", args.preset, DISTILLING))
+    rows = args.rows.split(",") if args.rows else list(ROWS)
+    for row in rows:
+        if row not in ROWS:
+            raise BadInput(unknown("row", row, ROWS))
+    device = choose_device(args.device)
+    asked_of = OracleAnswers(ORACLE_SIZE) if args.heads == ORACLE else PriorAnswers(load_prior(args.heads, device))
+    done = evaluate_heads(asked_of, args.heads, DISTILLING[args.preset], args.out, rows=rows)
+    page = write_heads_page(done, args.out)
+    if not args.json:
+        print(f"{'':24}" + "".join(f"{metric.label:>14}" for metric in HEAD_METRICS))
+        for row in [*done.figures["rows"], {"label": "the truth itself"} | done.figures["truth"]]:
+            cells = "".join(f"{number(row[metric.key], metric.digits):>14}" for metric in HEAD_METRICS)
+            print(f"{row['label']:24}{cells}")
         print(f"the whole report: {page}")
     return done.figures

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from offline.studio.fields import Points, cone, ellipsoid, ramp, smin
-from offline.studio.identity import Identity
+from offline.studio.identity import Shape
 
 NECKLINE = -1.70
 """Height of the collar at the throat."""
@@ -21,7 +21,7 @@ class Body(NamedTuple):
     cloth: Tensor
 
 
-def body(q: Points, t: Points, identity: Identity) -> Body:
+def body(q: Points, t: Points, identity: Shape) -> Body:
     """Neck at head-space points `q` (it twists with the head), shoulders at torso-space points `t`."""
     wide = identity.neck_width
     x = torch.abs(q.x) / wide

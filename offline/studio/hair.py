@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from offline.studio.fields import Points, ellipsoid, mix, ramp, smax, smin, waves
-from offline.studio.identity import Identity
+from offline.studio.identity import Shape
 
 PARTING = 0.24
 
@@ -31,7 +31,7 @@ def hairline(q: Points) -> Tensor:
     return smax(front, side, 0.12)
 
 
-def hair(q: Points, identity: Identity) -> Hair:
+def hair(q: Points, identity: Shape) -> Hair:
     volume = identity.hair_volume
     strand = _strand(q)
     line = hairline(q)
@@ -48,10 +48,10 @@ def hair(q: Points, identity: Identity) -> Hair:
     return Hair((distance + lock + fine) * 0.75, strand)
 
 
-def _lengths(q: Points, identity: Identity) -> Tensor:
+def _lengths(q: Points, identity: Shape) -> Tensor:
     """The hair that falls behind the ears to the neck."""
     x = torch.abs(q.x)
-    bottom = mix(-0.25, -1.35, torch.tensor(identity.hair_length))
+    bottom = mix(-0.25, -1.35, identity.hair_length)
     fall = ellipsoid(Points(x, q.y, q.z), (0.30, -0.15, -0.66), (0.62, 1.25, 0.40))
     return smax(fall, bottom - q.y + 0.10 * torch.sin(x * 7.0), 0.15)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from offline.studio.fields import Points, bump, ellipsoid, length, mix, ramp, smax, smin
-from offline.studio.identity import Identity
+from offline.studio.identity import Shape
 from offline.studio.rig import Rig
 from offline.studio.skull import Skull
 from offline.studio.warp import Mouth, lip_line, to_neutral
@@ -43,7 +43,7 @@ class Lids(NamedTuple):
     across: Tensor
 
 
-def lids_at(q: Points, rig: Rig, identity: Identity) -> Lids:
+def lids_at(q: Points, rig: Rig, identity: Shape) -> Lids:
     t = (torch.abs(q.x) - EYE[0]) / FISSURE
     is_left = (q.x > 0).to(q.x.dtype)
     top = mix(rig.lid_upper_right, rig.lid_upper_left, is_left)
@@ -56,7 +56,7 @@ def lids_at(q: Points, rig: Rig, identity: Identity) -> Lids:
     return Lids(upper, lower, t)
 
 
-def head(q: Points, rig: Rig, identity: Identity, skull: Skull) -> Head:
+def head(q: Points, rig: Rig, identity: Shape, skull: Skull) -> Head:
     """All parts of the head at head-space points."""
     p, mouth = to_neutral(q, rig)
     bare = _features(skull.distance(p), p, rig, identity)
@@ -75,7 +75,7 @@ def head(q: Points, rig: Rig, identity: Identity, skull: Skull) -> Head:
     return Head(skin, ball, teeth, tongue, p, mouth, lids, -closed)
 
 
-def _features(d: Tensor, p: Points, rig: Rig, identity: Identity) -> Tensor:
+def _features(d: Tensor, p: Points, rig: Rig, identity: Shape) -> Tensor:
     """What the control points are too coarse for: lips, philtrum, nose wings and nostrils, folds."""
     x = torch.abs(p.x)
     v = p.y - lip_line(p.x)
@@ -134,7 +134,7 @@ def _teeth(q: Points, rig: Rig) -> Tensor:
     bite = 0.010 * torch.cos(torch.atan2(q.x, q.z - 0.10) * 13.5).abs()
     upper = smax(_arch(q, 0.365, 0.235), torch.abs(q.y + 0.385) - 0.062 - bite * 0.4, 0.012)
     z = q.z - rig.jaw_z * 0.8
-    low = Points(q.x - rig.jaw_x, q.y - rig.jaw_y * 0.93, z)
+    low = Points(q.x - rig.jaw_x, q.y - rig.teeth_y, z)
     lower = smax(_arch(low, 0.340, 0.22), torch.abs(low.y + 0.500) - 0.056 - bite * 0.3, 0.012)
     return torch.minimum(upper, lower) + 0.002 * row * row
 
@@ -142,8 +142,10 @@ def _teeth(q: Points, rig: Rig) -> Tensor:
 def _tongue(q: Points, rig: Rig) -> Tensor:
     """An ellipsoid that lies behind the lower teeth and slides over them and out."""
     out = rig.tongue
-    y = q.y + 0.535 - 0.72 * rig.jaw_y - 0.045 * out + 0.30 * out * torch.relu(q.z - 0.50)
+    droop = 0.30 - 1.05 * rig.tongue_up
+    y = q.y + 0.535 - 0.72 * rig.jaw_y - 0.045 * out + droop * out * torch.relu(q.z - 0.40 - 0.10 * (1 - rig.tongue_up))
     z = q.z - 0.16 - 0.36 * out - 0.6 * rig.jaw_z
-    groove = 0.014 * torch.exp(-((q.x / 0.02) ** 2))
+    x = q.x - rig.tongue_x * out * ramp(q.z, 0.32, 0.80)
+    groove = 0.014 * torch.exp(-((x / 0.02) ** 2))
     narrow = 1.0 - 0.18 * out
-    return ellipsoid(Points(q.x / narrow, y + groove, z), (0.0, 0.0, 0.0), (0.155, 0.062, 0.28)) * 0.8
+    return ellipsoid(Points(x / narrow, y + groove, z), (0.0, 0.0, 0.0), (0.155, 0.062, 0.28)) * 0.8

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 Colour = tuple[float, float, float]
 """Linear-light RGB, 0..1."""
+
+
+class Shape(NamedTuple):
+    """What of an identity bends the distance field, as 0-d tensors: a compiled field is then the same for everyone."""
+
+    nose_width: Tensor
+    lip_fullness: Tensor
+    eye_tilt: Tensor
+    neck_width: Tensor
+    shoulder_width: Tensor
+    hair_volume: Tensor
+    hair_length: Tensor
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,11 @@ class Identity:
     iris: Colour = (0.12, 0.20, 0.16)
     hair: Colour = (0.13, 0.063, 0.030)
     cloth: Colour = (0.10, 0.22, 0.30)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The part that the distance field reads."""
+        return Shape(**{name: torch.tensor(float(getattr(self, name))) for name in Shape._fields})
 
     @classmethod
     def from_seed(cls, seed: int) -> Identity:

@@ -80,6 +80,7 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     socket = bump(x, p.y, 0.27, 0.33, 0.15, 0.045)
     shadowed = skin * torch.tensor([0.80, 0.68, 0.66])[:, None]
     colour = _blend(colour, shadowed, (0.30 * under_eye + 0.45 * socket) * on_head)
+    colour = _mood(colour, p, rig, identity, on_head)
     colour = colour * mottle
     colour = _lips(colour, p, identity, on_head)
     colour = _brow(colour, p, identity, on_head)
@@ -94,6 +95,18 @@ def _skin(s: Surface, rig: Rig, identity: Identity) -> Paint:
     colour = _blend(colour, torch.tensor(identity.hair)[:, None], 0.8 * roots * ramp(s.head_point.y, -0.4, 0.0))
     gloss = 0.20 + 0.14 * bump(x, p.y, 0.0, -0.05, 0.1, 0.25) + 0.45 * _lip_mask(p, identity) * on_head
     return Paint(colour, gloss * (1.0 - 0.9 * inner), torch.ones_like(p.x))
+
+
+def _mood(colour: Tensor, p: Points, rig: Rig, identity: Identity, on_head: Tensor) -> Tensor:
+    """Blood that rises to the face or leaves it, and the lines of the forehead."""
+    x, skin = torch.abs(p.x), torch.tensor(identity.skin)[:, None]
+    face = on_head * ramp(x, 0.80, 0.55)
+    red, pale = skin * torch.tensor([1.05, 0.50, 0.50])[:, None], 0.25 + 0.62 * skin
+    colour = _blend(colour, red, 0.75 * torch.relu(rig.flush) * face)
+    colour = _blend(colour, pale, 0.7 * torch.relu(-rig.flush) * face)
+    rows = torch.exp(-((torch.sin((p.y - 0.62) * 33.0) / 0.25) ** 2)) * bump(x, p.y, 0.0, 0.66, 0.34, 0.12)
+    frown = torch.exp(-(((x - 0.055) / 0.018) ** 2)) * bump(x, p.y, 0.05, 0.45, 0.2, 0.10)
+    return colour * (1.0 - 0.55 * rig.furrow * (rows + frown).clamp(max=1.0) * on_head)
 
 
 def _lip_mask(p: Points, identity: Identity) -> Tensor:
@@ -184,7 +197,7 @@ def _teeth(s: Surface, rig: Rig, identity: Identity) -> Paint:
     colour = _flat((0.72, 0.67, 0.58), q.x) * (1.0 - 0.30 * gap)
     side = 1.0 - 0.55 * ramp(torch.abs(angle), 0.35, 1.1)
     upper_gum = ramp(q.y, -0.362, -0.345)
-    low = q.y - rig.jaw_y * 0.93
+    low = q.y - rig.teeth_y
     lower_gum = ramp(low, -0.505, -0.53) * ramp(low, -0.36, -0.42)
     colour = _blend(colour, (0.42, 0.13, 0.12), torch.maximum(upper_gum, lower_gum * (q.y < -0.455)))
     shade = ramp(s.head.mouth.upper - q.y, -0.01, 0.05)

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate, max_pool2d
 
 from offline.studio.identity import Identity
 from offline.studio.light import occlusion, shade, to_display
+from offline.studio.manner import PLAIN, Manner
 from offline.studio.paint import paint
 from offline.studio.scene import Scene, build_scene
 from offline.studio.trace import CHUNK, along, normals, trace
@@ -56,13 +57,20 @@ class _Samples(NamedTuple):
 
 @torch.no_grad()
 def render(
-    identity: Identity, state: DriveState, camera: Camera, size: int, *, antialias: bool = True, compiled: bool = False
+    identity: Identity,
+    state: DriveState,
+    camera: Camera,
+    size: int,
+    manner: Manner = PLAIN,
+    *,
+    antialias: bool = True,
+    compiled: bool = False,
 ) -> Render:
     """Render a square picture of `size` pixels. With `antialias`, pixels at edges are averages of four rays.
 
     `compiled` pays off from some fifty pictures on; see `build_scene`.
     """
-    scene = build_scene(identity, state, compiled=compiled)
+    scene = build_scene(identity, state, manner, compiled=compiled)
     origin, directions = (torch.from_numpy(a) for a in camera.rays(size))
     directions = directions.permute(2, 0, 1).contiguous()
     near = _near(scene, origin, directions, camera, size)

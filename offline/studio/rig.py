@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from offline.studio.identity import Identity
+from offline.studio.manner import PLAIN, Manner
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, Array
 
 JAW_DROP = 0.36
@@ -41,7 +42,8 @@ class Rig(NamedTuple):
     press_right: Tensor
     round: Tensor
     chin_up: Tensor
-    puff: Tensor
+    puff_left: Tensor
+    puff_right: Tensor
     cheek_left: Tensor
     cheek_right: Tensor
     fold_left: Tensor
@@ -64,12 +66,19 @@ class Rig(NamedTuple):
     gaze_pitch_left: Tensor
     gaze_pitch_right: Tensor
     tongue: Tensor
+    tongue_x: Tensor
+    tongue_up: Tensor
+    teeth_y: Tensor
+    flush: Tensor
+    furrow: Tensor
 
 
-def build_rig(expression: Array, identity: Identity) -> Rig:
-    """The rig of an expression vector [52]."""
+def build_rig(expression: Array, identity: Identity, manner: Manner = PLAIN) -> Rig:
+    """The rig of an expression vector [52] and what it cannot say."""
     c = {name: float(value) for name, value in zip(EXPRESSIONS, expression, strict=True)}
+    c["tongueOut"] = max(c["tongueOut"], manner.tongue)
     values = _jaw(c) | _lips(c) | _corners(c, identity) | _face(c) | _eyes(c, identity)
+    values |= _beyond(values, c, manner)
     return Rig(**{name: torch.tensor(value) for name, value in values.items()})
 
 
@@ -79,6 +88,25 @@ def _jaw(c: dict[str, float]) -> dict[str, float]:
         "jaw_y": -JAW_DROP * c["jawOpen"],
         "jaw_z": 0.085 * c["jawForward"] - 0.11 * c["jawOpen"],
         "tongue": c["tongueOut"],
+    }
+
+
+def _beyond(values: dict[str, float], c: dict[str, float], manner: Manner) -> dict[str, float]:
+    """What the manner adds to or changes in the rig's `values`."""
+    left, right = max(manner.twist, 0.0), max(-manner.twist, 0.0)
+    return {
+        "tongue_x": 0.22 * manner.tongue_side,
+        "tongue_up": manner.tongue_up,
+        "teeth_y": values["jaw_y"] * 0.93 * (1.0 - manner.clench),
+        "puff_left": c["cheekPuff"] * min(1.0, 1.0 + manner.puff_side) * (1.0 + 0.6 * max(manner.puff_side, 0.0)),
+        "puff_right": c["cheekPuff"] * min(1.0, 1.0 - manner.puff_side) * (1.0 - 0.6 * min(manner.puff_side, 0.0)),
+        "mouth_x": values["mouth_x"] + 0.12 * manner.twist,
+        "corner_y_left": values["corner_y_left"] + 0.05 * left,
+        "corner_y_right": values["corner_y_right"] + 0.05 * right,
+        "fold_left": max(values["fold_left"], 0.9 * left),
+        "fold_right": max(values["fold_right"], 0.9 * right),
+        "flush": manner.flush,
+        "furrow": manner.furrow,
     }
 
 
@@ -128,7 +156,7 @@ def _corners(c: dict[str, float], identity: Identity) -> dict[str, float]:
 
 
 def _face(c: dict[str, float]) -> dict[str, float]:
-    values = {"brow_inner": c["browInnerUp"], "puff": c["cheekPuff"]}
+    values = {"brow_inner": c["browInnerUp"]}
     for side in ("Left", "Right"):
         s = side.lower()
         values[f"cheek_{s}"] = min(1.2, c["cheekSquint" + side] + 0.65 * c["mouthSmile" + side])

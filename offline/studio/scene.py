@@ -14,7 +14,8 @@ from offline.studio.body import Body, body
 from offline.studio.fields import Points, smin
 from offline.studio.hair import Hair, hair
 from offline.studio.head import Head, head
-from offline.studio.identity import Identity
+from offline.studio.identity import Identity, Shape
+from offline.studio.manner import PLAIN, Manner
 from offline.studio.rig import Rig, build_rig
 from offline.studio.skull import Skull, build_skull
 from offline.studio.warp import to_head
@@ -49,22 +50,24 @@ class Scene:
 
     def surface(self, p: Points) -> Surface:
         evaluate = _compiled_surface() if self.compiled else _surface
-        return evaluate(p, self.rig, self.pose, self.skull, self.identity, self.neck)
+        return evaluate(p, self.rig, self.pose, self.skull, self.identity.shape, self.neck)
 
     def distance(self, p: Points) -> Tensor:
         """Signed distance [N] to the nearest surface; negative inside."""
         evaluate = _compiled_distance() if self.compiled else _distance
-        return evaluate(p, self.rig, self.pose, self.skull, self.identity, self.neck)
+        return evaluate(p, self.rig, self.pose, self.skull, self.identity.shape, self.neck)
 
 
-def build_scene(identity: Identity, state: DriveState, *, compiled: bool = False) -> Scene:
+def build_scene(identity: Identity, state: DriveState, manner: Manner = PLAIN, *, compiled: bool = False) -> Scene:
     """The scene of a drive state. `compiled` fuses the distance field with torch.compile: the first use takes most of a
     minute and needs a C++ compiler, every later one a fifth of the time."""
     pose = torch.from_numpy(state.pose)
-    return Scene(identity, build_skull(identity), build_rig(state.expression, identity), pose, compiled=compiled)
+    return Scene(
+        identity, build_skull(identity), build_rig(state.expression, identity, manner), pose, compiled=compiled
+    )
 
 
-def _surface(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity, neck: Neck) -> Surface:
+def _surface(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Shape, neck: Neck) -> Surface:
     q, t = to_head(p, pose, neck)
     parts = head(q, rig, identity, skull)
     trunk: Body = body(q, t, identity)
@@ -74,7 +77,7 @@ def _surface(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity
     return Surface(torch.stack(rows), q, t, parts, tresses)
 
 
-def _distance(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Identity, neck: Neck) -> Tensor:
+def _distance(p: Points, rig: Rig, pose: Tensor, skull: Skull, identity: Shape, neck: Neck) -> Tensor:
     return _surface(p, rig, pose, skull, identity, neck).distances.amin(0)
 
 

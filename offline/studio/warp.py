@@ -68,7 +68,7 @@ def _cheeks(q: Points, rig: Rig, front: Tensor) -> Points:
     x, side = torch.abs(q.x), torch.sign(q.x)
     is_left = (q.x > 0).to(q.x.dtype)
     cheek = mix(rig.cheek_right, rig.cheek_left, is_left) * bump(x, q.y, 0.40, 0.02, 0.15, 0.15) * front
-    puff = rig.puff * bump(x, q.y, 0.40, -0.40, 0.17, 0.20) * front
+    puff = mix(rig.puff_right, rig.puff_left, is_left) * bump(x, q.y, 0.40, -0.40, 0.17, 0.20) * front
     sneer = mix(rig.sneer_right, rig.sneer_left, is_left) * front
     ala = sneer * bump(x, q.y, 0.15, -0.10, 0.08, 0.10)
     root = sneer * bump(x, q.y, 0.10, 0.22, 0.10, 0.12)

@@ -38,8 +38,17 @@ def rasterise(
 
     The textbook z-buffer: all triangles, one after the other.
     """
+    points = np.asarray(vertices, np.float64)
+    return rasterise_projected(to_window(points), points[:, 2], triangles, size)
+
+
+def rasterise_projected(
+    points: NDArray[np.floating], nearness: NDArray[np.floating], triangles: NDArray[np.integer], size: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The same for vertices that are projected already: (u, v) [n, 2], 0..1, v down, and `nearness` [n], which rises
+    towards the camera."""
     centres = pixel_centres(size)
-    corners = to_window(np.asarray(vertices, np.float64))
+    corners = np.asarray(points, np.float64)
     nearest = np.full((size, size), -np.inf)
     index = np.full((size, size), -1, np.intp)
     barycentrics = np.zeros((size, size, 3))
@@ -52,7 +61,7 @@ def rasterise(
         (left, top), (right, bottom) = np.clip([low, high], 0, size).astype(int)
         p = centres[top:bottom, left:right]
         weights = np.stack([_cross(b - p, c - p), _cross(c - p, a - p), _cross(a - p, b - p)], -1) / area
-        depth = weights @ vertices[triangle, 2]
+        depth = weights @ nearness[triangle]
         window = np.s_[top:bottom, left:right]
         wins = (weights >= 0).all(-1) & (depth > nearest[window])
         nearest[window][wins] = depth[wins]

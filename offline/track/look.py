@@ -136,21 +136,28 @@ def _box(landmarks: Array, rgb: Picture) -> tuple[int, int, int, int]:
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _texture(rgb: Picture, landmarks: Array | None) -> tuple[float, Array | None]:
-    """A face's sharpness, and its brightness [468] at the landmarks; NaN and None where none of it is visible."""
-    if landmarks is None:
-        return np.nan, None
+def sharpness(rgb: Picture, landmarks: Array) -> float:
+    """Variance of the Laplacian of a face scaled to `SHARP_HEIGHT`; NaN where none of it is visible."""
     left, top, right, bottom = _box(landmarks, rgb)
     if min(right - left, bottom - top) < 2:
-        return np.nan, None
-    pixels = landmarks[:FACE_VERTICES, :2] * [rgb.shape[1], rgb.shape[0]]
+        return np.nan
     face = cv2.cvtColor(rgb[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
-    scale = SHARP_HEIGHT / float(np.ptp(pixels[:, 1]))
+    scale = SHARP_HEIGHT / float(np.ptp(landmarks[:FACE_VERTICES, 1]) * rgb.shape[0])
     even = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(even, cv2.CV_32F).var())
+
+
+def _texture(rgb: Picture, landmarks: Array | None) -> tuple[float, Array | None]:
+    """A face's sharpness, and its brightness [468] at the landmarks; NaN and None where none of it is visible."""
+    if landmarks is None or not np.isfinite(sharp := sharpness(rgb, landmarks)):
+        return np.nan, None
+    left, top, right, bottom = _box(landmarks, rgb)
+    face = cv2.cvtColor(rgb[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
     coarse = cv2.resize(face, (BRIGHTNESS, BRIGHTNESS), interpolation=cv2.INTER_AREA)
+    pixels = landmarks[:FACE_VERTICES, :2] * [rgb.shape[1], rgb.shape[0]]
     places = (pixels - [left, top]) / [right - left, bottom - top] * BRIGHTNESS
     u, v = np.clip(places.astype(int), 0, BRIGHTNESS - 1).T
-    return float(cv2.Laplacian(even, cv2.CV_32F).var()), coarse[v, u].astype(np.float32)
+    return sharp, coarse[v, u].astype(np.float32)
 
 
 def _other(faces: list[NDArray[np.float64]], landmarks: Array, aspect: float) -> float:

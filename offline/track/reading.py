@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +41,37 @@ def read_frames(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         size: tuple[int, ...] | None = None
         last = -step
         for frame in _decoded(container, stream):
-            picture = np.rot90(frame.to_ndarray(format="rgb24"), int(frame.rotation) // 90 % 4)
+            picture = _upright(frame)
             seconds = frame.time if frame.time is not None and frame.time > last else last + step
             size = size or picture.shape
             if picture.shape == size:
                 last = float(seconds)
-                yield last, np.ascontiguousarray(picture)
+                yield last, picture
     if size is None:
         raise BadInput(f"'{path}' cannot be read as a video (no frame can be decoded); film it again or convert it.")
+
+
+def frames_at(path: Path, shares: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """(share, picture [H, W, 3]) of the frames at rising shares of a file's length, 0..1, upright.
+
+    The file is not read as a whole, so its index is believed; what cannot be decoded and what comes twice is left out.
+    Raises BadInput where nothing can be read or the file does not say how long it lasts.
+    """
+    seconds = stated(path).seconds
+    if not seconds:
+        raise BadInput(f"'{path}' does not say how long it lasts; convert it to MP4.")
+    last: int | None = None
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        unit = float(stream.time_base or 1 / av.time_base)
+        for share in shares:
+            found = _first_from(container, stream, (stream.start_time or 0) + round(share * seconds / unit))
+            if found is not None and found.pts != last:
+                last = found.pts
+                yield share, _upright(found)
+    if last is None:
+        raise BadInput(f"'{path}' cannot be read as a video (no frame can be decoded); copy it again.")
 
 
 def stated(path: Path) -> Stated:
@@ -75,6 +98,19 @@ def _open(path: Path) -> av.container.InputContainer:
         container.close()
         raise BadInput(f"'{path}' has no picture; give a video file.")
     return container
+
+
+def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), int(frame.rotation) // 90 % 4))
+
+
+def _first_from(container: av.container.InputContainer, stream: av.VideoStream, pts: int) -> av.VideoFrame | None:
+    """The first frame at `pts` or later."""
+    try:
+        container.seek(pts, stream=stream)
+    except av.FFmpegError:
+        return None
+    return next((f for f in _decoded(container, stream) if f.pts is not None and f.pts >= pts), None)
 
 
 def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:

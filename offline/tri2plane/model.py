@@ -39,54 +39,24 @@ class Rendered:
     """[B, 1, n, n], mean depth along the camera's axis, dm; 0 where nothing is."""
 
 
-class Tri2Plane(nn.Module):
-    """A person's avatar. `box` [2, 3] is the part of head space that the planes cover, dm.
+class PlaneRenderer(nn.Module):
+    """Shows tri-planes: volume rendering under a decoder, then super-resolution. Where they come from is open.
 
-    `detail_range` [2, 8] is the least and the most that training saw of each detail coefficient, and all that counts of
-    one: what lies beyond, where a live tracker goes, has no meaning to the networks.
+    Subclasses register `box` [2, 3], the part of head space that the planes cover, dm, and the networks.
     """
 
     box: Tensor
-    detail_range: Tensor
-
-    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("detail_range", detail_range.float())
-        self.preset = preset
-        self.register_buffer("box", box.float())
-        self.encoder = MotionEncoder(preset)
-        inputs = preset.embedded + len(EXPRESSIONS) + DETAIL + preset.latent
-        self.mapping = StyleMapping(inputs, preset.style, preset.mapping)
-        self.generator = StyleGenerator(preset)
-        self.decoder = Decoder(preset)
-        self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
-        self.warp = NeckWarp()
-        self.recompute = False
-        """Whether the samples along the rays are computed again for the gradient instead of being kept."""
-
-    def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
-        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
-        return self.generator(self.style(motion_map, expression, detail, latent))
-
-    def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
-        """The same to the style [B, style] that the generator works under."""
-        known = detail.clamp(self.detail_range[0], self.detail_range[1])
-        return self.mapping(self.encoder(motion_map), expression, known, latent)
+    preset: Preset
+    decoder: Decoder
+    super_resolution: SuperResolution | UNet
+    warp: NeckWarp
+    recompute = False
+    """Whether the samples along the rays are computed again for the gradient instead of being kept."""
 
     def near_far(self, pose: Tensor, extrinsics: Tensor) -> tuple[Tensor, Tensor]:
         """Depths [B] between which the box can be, seen along the camera's axis."""
         middle = (extrinsics[:, :, :3] @ pose[:, :, 3:4] + extrinsics[:, :, 3:])[:, 2, 0]
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
-
-    def resting_latent(self, count: int) -> Tensor:
-        """γ as inference sees it, [count, γ]: zero.
-
-        γ takes up what a frame shows and its coefficients cannot say, such as light or a collar that shifts, so that
-        the networks need not blur over it. A live frame has no such record. So training shows each frame its own γ half
-        of the time and zero the other half (`TrainConfig.latent_share`): zero is what every frame was trained with too,
-        while no frame ever saw the mean of all γ.
-        """
-        return self.box.new_zeros(count, self.preset.latent)
 
     def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
         """σ [B, S, N] and features [B, S, N, C], summed over `planes`, at world points [B, S, N, 3]."""
@@ -185,6 +155,48 @@ class Tri2Plane(nn.Module):
     def _fetched(self, levels: list[Tensor], upto: int) -> list[Tensor]:
         """The planes that a point is looked up in to be seen with the levels up to `upto`."""
         return levels[upto : upto + 1] if self.preset.lateral == "planes" else levels[: upto + 1]
+
+
+class Tri2Plane(PlaneRenderer):
+    """A person's avatar. `box` [2, 3] is the part of head space that the planes cover, dm.
+
+    `detail_range` [2, 8] is the least and the most that training saw of each detail coefficient, and all that counts of
+    one: what lies beyond, where a live tracker goes, has no meaning to the networks.
+    """
+
+    detail_range: Tensor
+
+    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("detail_range", detail_range.float())
+        self.preset = preset
+        self.register_buffer("box", box.float())
+        self.encoder = MotionEncoder(preset)
+        inputs = preset.embedded + len(EXPRESSIONS) + DETAIL + preset.latent
+        self.mapping = StyleMapping(inputs, preset.style, preset.mapping)
+        self.generator = StyleGenerator(preset)
+        self.decoder = Decoder(preset)
+        self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
+        self.warp = NeckWarp()
+
+    def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
+        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
+        return self.generator(self.style(motion_map, expression, detail, latent))
+
+    def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
+        """The same to the style [B, style] that the generator works under."""
+        known = detail.clamp(self.detail_range[0], self.detail_range[1])
+        return self.mapping(self.encoder(motion_map), expression, known, latent)
+
+    def resting_latent(self, count: int) -> Tensor:
+        """γ as inference sees it, [count, γ]: zero.
+
+        γ takes up what a frame shows and its coefficients cannot say, such as light or a collar that shifts, so that
+        the networks need not blur over it. A live frame has no such record. So training shows each frame its own γ half
+        of the time and zero the other half (`TrainConfig.latent_share`): zero is what every frame was trained with too,
+        while no frame ever saw the mean of all γ.
+        """
+        return self.box.new_zeros(count, self.preset.latent)
 
     def forward(
         self,

@@ -34,8 +34,8 @@ def test_json_is_all_that_goes_to_standard_output(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "give either"),
-        (("run", "--ablate", "clip"), "give either"),
+        ((), "give one of"),
+        (("run", "--ablate", "clip"), "give one of"),
         (("run", "--frames", "0"), "must be at least 1"),
         (("run", "--steps", "3"), "belong to --ablate"),
         (("--ablate", "clip"), "-o FOLDER"),

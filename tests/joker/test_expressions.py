@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from offline.joker.expressions import MOST, Expression, check_list, load_expressions, shipped
+from offline.joker.world import words
 from runtime.contract.drive import INDEX
 from runtime.errors import BadInput
 
@@ -78,3 +79,9 @@ def test_the_shipped_lists() -> None:
     extremes, alone = shipped("extremes"), shipped("alone")
     assert len(extremes) >= 10 and extremes[0].name == "tongue out" and extremes[0].drive == "tongueOut"
     assert alone[0].name == "neutral" and not alone[0].vector.any() and len(alone) == MOST + 1
+
+
+def test_the_shipped_prompts_are_sentences_that_the_studios_prior_was_taught() -> None:
+    known = set(words())
+    for expression in (*shipped("extremes"), *shipped("alone")):
+        assert set(expression.prompt.split()) <= known, expression.name

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from offline.track.reading import read_frames, stated
+from offline.track.reading import frames_at, read_frames, stated
 from runtime.errors import BadInput
 from tests.track.films import noise, write_video
 
@@ -96,3 +96,22 @@ def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(BadInput, match="cannot be read"):
         list(read_frames(path))
+
+
+def test_frames_at_shares_are_those_of_the_whole_reading(tmp_path: Path) -> None:
+    """Frame n of 60 has the brightness 4 n; a key frame every 12, so that some lie far after one."""
+    film = [np.full((64, 64, 3), 4 * n, np.uint8) for n in range(60)]
+    video = write_video(tmp_path / "a.mp4", film, options={"g": "12"})
+    found = [(share, round(float(rgb.mean()) / 4)) for share, rgb in frames_at(video, [0.0, 0.1, 0.5, 0.5, 0.98, 1.2])]
+    assert found == [(0.0, 0), (0.1, 6), (0.5, 30), (0.98, 59)]  # 0.98 · 60 = 58.8
+
+
+def test_frames_at_shares_of_no_video_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"nothing")
+    with pytest.raises(BadInput, match="cannot be read"):
+        list(frames_at(tmp_path / "a.mp4", [0.5]))
+    with pytest.raises(BadInput, match="no frame"):
+        list(frames_at(write_video(tmp_path / "b.mp4", noise(5)), [3.0]))
+    stream = write_video(tmp_path / "c.h264", noise(5))
+    with pytest.raises(BadInput, match="how long"):
+        list(frames_at(stream, [0.5]))

@@ -1,0 +1,119 @@
+"""`mien distill`: a picture and a list of expressions → a bank of heads."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from offline.joker.bank import BankInfo, is_finished, read_info, write_info
+from offline.joker.expressions import NEUTRAL, Expression, load_expressions, shipped
+from offline.joker.jobs import MOST, run_tasks
+from offline.joker.presets import PRESETS
+from offline.joker.reference import SIZE, reference_picture
+from offline.joker.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
+from offline.tri2plane.checkpoint import load as load_run
+from offline.tri2plane.devices import DEVICES, choose_device
+from runtime.errors import BadInput
+from runtime.naming import unknown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reference", type=Path, metavar="PHOTO",
+        help="a photo of one person from the front; with --avatar its own picture is taken where there is none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--expressions", type=Path, metavar="FILE", help="YAML list of expressions (default: one that comes with Mien)"
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="BANK", help="folder; goes on if there")
+    parser.add_argument("--avatar", type=Path, metavar="RUN", help="a trained avatar that the bank is for")
+    parser.add_argument("--prior", required=True, metavar="NAME_OR_FOLDER", help="the 2D prior, a pipeline folder")
+    parser.add_argument("--preset", default="studio", help=f"how to distil: {', '.join(PRESETS)} (default %(default)s)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="expressions at once (default: one for each GPU)")
+    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default %(default)s)")
+    parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights for the perceptual loss LPIPS")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--subject", default="", metavar="NAME", help="whose likeness it is (default: the avatar's)")
+    parser.add_argument("--consent", default="", metavar="TEXT", help="who agreed to it, when (default: the avatar's)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Raises BadInput where an option, the photo, the list or the folder cannot be used."""
+    distil_bank(args, _load_prior)
+
+
+def distil_bank(args: argparse.Namespace, load_prior: LoadPrior) -> None:
+    """`run` with any prior."""
+    if args.preset not in PRESETS:
+        raise BadInput(unknown("preset", args.preset, PRESETS))
+    if args.jobs is not None and not 1 <= args.jobs <= MOST:
+        raise BadInput(f"--jobs must be 1 to {MOST}, not {args.jobs}")
+    device = choose_device(args.device)
+    info = bank_info(args)
+    prepare(args, info)
+    tasks = [
+        Task(args.out, expression, PRESETS[args.preset], args.prior, info.avatar, args.lpips, args.seed)
+        for expression in info.expressions
+    ]
+    due = [task for task in tasks if not is_finished(args.out, task.expression)]
+    print(f"{len(tasks) - len(due)} of {len(tasks)} expressions are finished; {len(due)} to go on {device}")
+    devices = [device] if device.type == "cpu" else [torch.device("cuda", n) for n in range(torch.cuda.device_count())]
+    first = [task for task in due if task.expression.name == NEUTRAL]  # the others start from its networks
+    for part in (first, due[len(first) :]):
+        if part:
+            run_tasks(part, min(args.jobs or len(devices), len(part)), devices, load_prior)
+    print(f"{len(tasks)} expressions in {args.out}; next: mien bake {args.out} -o avatar.mien")
+
+
+def _load_prior(name: str, device: torch.device) -> BindsViews:
+    from offline.joker.prior import load_prior  # diffusers takes seconds, and a wrong option is told at once
+
+    return load_prior(name, device)
+
+
+def bank_info(args: argparse.Namespace) -> BankInfo:
+    """What the command line asks for, checked against what the folder holds."""
+    kind = "avatar" if args.avatar else "alone"
+    name = "extremes" if args.avatar else "alone"
+    expressions = load_expressions(args.expressions) if args.expressions else shipped(name)
+    subject, consent, avatar = args.subject, args.consent, ""
+    if args.avatar:
+        trained = load_run(args.avatar)[0]
+        subject, consent = subject or trained.subject, consent or trained.consent
+        avatar = str(args.avatar.resolve())
+        expressions = [e for e in expressions if e.name != NEUTRAL]
+    elif not args.reference:
+        raise BadInput("a bank needs --reference PHOTO, or an avatar to belong to: --avatar RUN")
+    if not subject or not consent:
+        raise BadInput("say whose likeness it is and who agreed to it, with --subject NAME and --consent TEXT")
+    info = BankInfo(kind, subject, consent, args.prior, args.preset, tuple(expressions), avatar)
+    if (args.out / "bank.json").is_file():
+        _check_same(args.out, read_info(args.out), info)
+    return info
+
+
+def prepare(args: argparse.Namespace, info: BankInfo) -> None:
+    """Write the bank's description and its reference picture."""
+    photo: Path | None = args.reference
+    picture = reference_picture(photo) if photo else avatar_reference(load_run(args.avatar)[0], SIZE)
+    write_reference(args.out, picture)
+    write_info(args.out, info)
+
+
+def _check_same(folder: Path, old: BankInfo, new: BankInfo) -> None:
+    """A bank may get more expressions, or lose some; nothing else may change."""
+    if replace(old, expressions=new.expressions) != new:
+        raise BadInput(f"'{folder}' holds a bank of another {_difference(old, new)}; take another folder, or delete it")
+    before: dict[str, Expression] = {e.slug: e for e in old.expressions}
+    for expression in new.expressions:
+        kept = before.get(expression.slug)
+        if kept is not None and kept != expression and is_finished(folder, kept):
+            raise BadInput(f"'{expression.name}' is finished with other words or coefficients; give it another name")
+
+
+def _difference(old: BankInfo, new: BankInfo) -> str:
+    names = ("kind", "avatar", "subject", "consent", "prior", "preset")
+    return next(name for name in names if getattr(old, name) != getattr(new, name))

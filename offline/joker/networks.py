@@ -1,0 +1,152 @@
+"""The 2D prior's networks as one diffusers pipeline folder (Joker, "2D Diffusion-Based Prior").
+
+denoiser          UNet: noisy latents of the target → the noise, or what the scheduler's prediction type says
+reference         a second UNet: the reference picture's clean latents → hidden states that join the denoiser's
+driving           ControlNet on the head model's normal map
+vae, text_encoder, tokenizer, scheduler    as in Stable Diffusion
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from offline.joker.attention import HiddenStates, join, record
+from runtime.errors import BadInput
+
+PARTS = ("denoiser", "reference", "driving", "vae", "text_encoder", "tokenizer", "scheduler")
+BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel,
+              "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}  # fmt: skip
+"""What of a Stable Diffusion pipeline is used, by subfolder."""
+
+
+class JokerPrior(DiffusionPipeline):
+    """All parts of the prior; `save_pretrained` writes the folder that `load_networks` reads."""
+
+    denoiser: UNet2DConditionModel
+    reference: UNet2DConditionModel
+    driving: ControlNetModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler: DDIMScheduler
+
+    def __init__(
+        self,
+        denoiser: UNet2DConditionModel,
+        reference: UNet2DConditionModel,
+        driving: ControlNetModel,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        scheduler: DDIMScheduler,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            denoiser=denoiser, reference=reference, driving=driving, vae=vae, text_encoder=text_encoder,
+            tokenizer=tokenizer, scheduler=scheduler,
+        )  # fmt: skip
+        self._recorded: HiddenStates = record(reference)
+        self._shown: HiddenStates = join(denoiser)
+
+    @property
+    def size(self) -> int:
+        """Width and height of the pictures, pixels."""
+        return int(self.denoiser.config.sample_size) * self.shrinkage
+
+    @property
+    def shrinkage(self) -> int:
+        """Pixels to a latent along one side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def text(self, prompts: Sequence[str]) -> Tensor:
+        """[B, tokens, C] of B prompts; longer ones are cut at the encoder's length."""
+        length = self.tokenizer.model_max_length
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+        )
+        return self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
+
+    def encode(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Pictures [B, 3, P, P], 0..1 → latents [B, c, h, w], drawn from the encoder's distribution, scaled."""
+        drawn = self.vae.encode((pictures * 2 - 1).to(self.vae.dtype)).latent_dist.sample(generator)
+        return drawn.float() * self.vae.config.scaling_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents → pictures [B, 3, P, P], clipped to 0..1."""
+        pictures = self.vae.decode((latents / self.vae.config.scaling_factor).to(self.vae.dtype)).sample
+        return (pictures.float() / 2 + 0.5).clamp(0, 1)
+
+    def look(self, reference: Tensor, steps: Tensor, text: Tensor) -> HiddenStates:
+        """The reference network's hidden states for clean latents [B, c, h, w], at time steps [B] and under texts.
+
+        They depend on nothing else, so they are computed once per noise level and shown to every view.
+        """
+        self.reference(reference.to(self.reference.dtype), steps, text.to(self.reference.dtype))
+        kept = dict(self._recorded)
+        self._recorded.clear()
+        return kept
+
+    def predict(self, noisy: Tensor, steps: Tensor, text: Tensor, normals: Tensor, seen: HiddenStates) -> Tensor:
+        """The denoiser's output [B, c, h, w] for noisy latents, normal maps [B, 3, P, P] in 0..1 and what it has
+        `seen` of the reference (`look`), for each of the B or once for all."""
+        dtype = self.denoiser.dtype
+        given = {"encoder_hidden_states": text.to(dtype), "return_dict": False}
+        hint = (normals * 2 - 1).to(dtype)
+        down, middle = self.driving(noisy.to(dtype), steps, controlnet_cond=hint, **given)
+        self._shown.update(seen)
+        try:
+            made = self.denoiser(
+                noisy.to(dtype), steps, down_block_additional_residuals=down, mid_block_additional_residual=middle,
+                **given,
+            )  # fmt: skip
+        finally:
+            self._shown.clear()
+        return made[0].float()
+
+
+def load_networks(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> JokerPrior:
+    """A prior from a folder, or one to train from a Stable Diffusion 1.5 folder or hub name.
+
+    Raises BadInput, naming the part, where a folder lacks one or holds an unreadable one.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        kind = PARTS if (folder / "denoiser").is_dir() or not (folder / "unet").is_dir() else tuple(BASE_PARTS)
+        missing = [part for part in kind if not (folder / part).is_dir()]
+        if missing:
+            raise BadInput(f"the prior '{folder}' lacks the folder '{missing[0]}'; it needs {', '.join(kind)}")
+        if kind is PARTS:
+            return _read_prior(folder).to(device)
+    return _from_stable_diffusion(str(source)).to(device)
+
+
+def _read_prior(folder: Path) -> JokerPrior:
+    classes = {"denoiser": UNet2DConditionModel, "reference": UNet2DConditionModel, "driving": ControlNetModel}
+    classes |= {name: BASE_PARTS[name] for name in PARTS if name not in classes}
+    return JokerPrior(**{name: _part(kind, str(folder), name) for name, kind in classes.items()})
+
+
+def _from_stable_diffusion(source: str) -> JokerPrior:
+    """Both UNets and the ControlNet begin as the Stable Diffusion UNet (Joker: "initialized from pretrained")."""
+    parts = {name: _part(kind, source, name) for name, kind in BASE_PARTS.items()}
+    unet = parts.pop("unet")
+    reference = UNet2DConditionModel.from_config(unet.config)
+    reference.load_state_dict(unet.state_dict())
+    return JokerPrior(unet, reference, ControlNetModel.from_unet(unet), **parts)
+
+
+def _part(kind: Any, source: str, name: str) -> Any:
+    weights = {} if kind in (CLIPTokenizer, DDIMScheduler) else {"use_safetensors": True}
+    try:
+        return kind.from_pretrained(source, subfolder=name, **weights)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"the part '{name}' of the prior '{source}' cannot be read ({reason})") from error

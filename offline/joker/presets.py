@@ -1,0 +1,95 @@
+"""How a head is distilled, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from offline.config import from_mapping
+from offline.tri2plane.presets import PRESETS as SIZES
+from runtime.errors import BadInput
+from runtime.naming import unknown
+
+
+@dataclass(frozen=True)
+class DistillPreset:
+    """Views, noise levels, iterations and losses. Raises BadInput where the values do not fit each other."""
+
+    name: str
+    networks: str
+    """Sizes of decoder, planes and super-resolution of a head without an avatar (`offline.tri2plane.presets`)."""
+    azimuths: int
+    elevations: int
+    """Target views, evenly over ±45° × ±20°."""
+    levels: int
+    """Noise levels from the schedule's last time step down."""
+    single: int
+    """Levels of Stage 1, each predicted in one step from a rendering; Stage 2 runs through the others at once."""
+    iterations: int
+    """Of the optimiser at each level of Stage 1."""
+    after: int
+    """Iterations of the optimiser in Stage 2."""
+    views: int
+    """Views that an iteration renders."""
+    resolutions: tuple[tuple[int, int], ...]
+    """(iteration from which on, width in pixels): at what size pictures are compared. At most the prior's size."""
+    patch: int
+    """Width in pixels of what is compared of a picture, at one place in all views of an iteration."""
+    guidance: float
+    """Scale of the prior's classifier-free guidance."""
+    plane_rate: float
+    network_rate: float
+    """Learning rates of Adam."""
+    falling: float
+    """Share of all iterations from which on the learning rates fall along a cosine, to a twentieth; 1 for never."""
+    l1: float
+    perceptual: float
+    """Weight of LPIPS."""
+    sharpness: float
+    """Weight of `sharpness_loss`, which stands for LPIPS where its weights are not given."""
+    sparsity: float
+    """Weight of ``mean √(α² + 0.01)`` over the opacities."""
+    guide: float
+    """L1 of the coarse level's own picture, which has to know where the surface is."""
+    pull: float
+    """Mean square of what is added to the starting planes."""
+    skipped: float = 0.0
+    """Share of the levels, the noisiest, that a head leaves out which starts from an avatar's planes."""
+    batch: int = 16
+    """Views that the prior denoises at once, to begin with."""
+    autocast: bool = True
+    """Whether networks run in bfloat16."""
+
+    def __post_init__(self) -> None:
+        if self.networks not in SIZES:
+            raise BadInput(unknown("preset of networks", self.networks, SIZES))
+        if not 0 < self.single < self.levels:
+            raise BadInput(f"of {self.levels} levels 1 to {self.levels - 1} belong to Stage 1, got {self.single}")
+        if not 0 <= self.skipped < self.single / self.levels:
+            raise BadInput(f"'skipped' must leave a level of Stage 1, got {self.skipped:g}")
+        starts = [start for start, _ in self.resolutions]
+        if not starts or starts[0] != 0 or starts != sorted(starts):
+            raise BadInput("'resolutions' must begin at iteration 0 and rise")
+
+    def resolution(self, iteration: int, largest: int) -> int:
+        """Width in pixels at which pictures are compared, never more than the prior's."""
+        return min([size for start, size in self.resolutions if start <= iteration][-1], largest)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DistillPreset:
+        """Raises BadInput, naming the nearest known key, on an unknown one."""
+        return from_mapping(cls, values)
+
+
+PAPER = DistillPreset(
+    "paper", networks="live", azimuths=20, elevations=20, levels=100, single=60, iterations=130, after=12_200, views=64,
+    resolutions=((0, 64), (200, 128), (3000, 256), (4500, 384), (7000, 512)), patch=64, guidance=19.0, plane_rate=1e-2,
+    network_rate=1e-3, falling=1.0, l1=1.0, perceptual=1.0, sharpness=1.0, sparsity=1e-6, guide=0.1, pull=0.0,
+)  # fmt: skip
+STUDIO = DistillPreset(
+    "studio", networks="lite", azimuths=9, elevations=5, levels=20, single=12, iterations=12, after=200, views=4,
+    resolutions=((0, 64),), patch=64, guidance=3.0, plane_rate=1e-2, network_rate=2.5e-3, falling=0.5, l1=1.0,
+    perceptual=1.0, sharpness=0.5, sparsity=1e-3, guide=0.5, pull=1e-3, skipped=0.25, batch=45,
+)  # fmt: skip
+PRESETS = {preset.name: preset for preset in (PAPER, STUDIO)}
+"""`paper`: the values of the authors' code. `studio`: for a prior with pictures of 64 pixels, on two CPU cores."""

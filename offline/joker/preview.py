@@ -1,0 +1,25 @@
+"""Pictures of a head while it is distilled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from offline.joker.bank import replaced
+
+SHOWN = 9
+"""Views in a preview, at most."""
+
+
+def write_preview(path: Path, targets: Tensor, shown: Tensor) -> None:
+    """Some of the targets [V, 3, P, P] above, the renderings of the same views below, as PNG."""
+    chosen = np.unique(np.linspace(0, len(targets) - 1, min(SHOWN, len(targets))).astype(int))
+    rows = [torch.cat(list(pictures[chosen].float().cpu().clamp(0, 1)), 2) for pictures in (targets, shown)]
+    pixels = (torch.cat(rows, 1).permute(1, 2, 0).numpy()[..., ::-1] * 255 + 0.5).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    replaced(path, lambda temporary: temporary.write_bytes(data))

@@ -1,0 +1,54 @@
+"""How a prior is trained, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.errors import BadInput
+from runtime.naming import unknown
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """The defaults are those of the small prior; `JOKER` has the paper's."""
+
+    seed: int = 0
+    batch: int = 32
+    learning_rate: float = 4e-4
+    warm_up: int = 200
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    trained: str = "all"
+    """Which parts: "all" but the VAE, or "joker": the driving network, the denoiser's middle and up blocks, and the
+    reference network up to its last self-attention."""
+    reference: str = "frontal"
+    """"frontal" or "diverse", see `Pairs`."""
+    dropout: float = 0.1
+    """Share of captions left out, for guidance."""
+    tint: float = 0.08
+    """Spread of the random colour of both pictures of a pair."""
+    snr_cap: float = 5.0
+    """Largest signal-to-noise weight of a time step (min-SNR, Hang et al. 2023); 0 for the plain loss."""
+    average: float = 0.999
+    """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none."""
+    precision: str = "no"
+    """"no" or "bf16", as `accelerate` names them."""
+    vae_steps: int = 4000
+    """Steps of the autoencoder's own training before; none where it came trained."""
+    vae_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name, known in (("trained", ("all", "joker")), ("reference", ("frontal", "diverse")),
+                            ("precision", ("no", "bf16"))):  # fmt: skip
+            if getattr(self, name) not in known:
+                raise BadInput(unknown(f"value of '{name}'", getattr(self, name), known))
+
+
+JOKER = PriorConfig(
+    batch=10, learning_rate=1e-5, warm_up=500, trained="joker", reference="diverse", tint=0.0, snr_cap=0.0,
+    average=0.0, precision="bf16", vae_steps=0,
+)  # fmt: skip
+"""Joker's: AdamW at 1e-5, batches of 10 on each of 8 GPUs, 200,000 steps on CelebV-Text and 30,000 on a mixture."""
+
+CONFIGS = {"studio": PriorConfig(), "joker": JOKER}

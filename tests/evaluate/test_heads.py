@@ -1,0 +1,95 @@
+"""The comparison of distilled heads, at a size that a test can pay for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from offline.evaluate.head_truth import HeadTruth, head_truth, named_look
+from offline.evaluate.heads import FIGURES, OracleAnswers, PriorAnswers, Seen, evaluate_heads, measure
+from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
+from offline.evaluate.judges import Judges
+from offline.joker.presets import PRESETS
+from offline.joker.prior import Prior
+from offline.joker.small import small_prior
+from offline.joker.views import View
+from runtime.errors import BadInput
+
+VIEWS = (View(-0.1, 0.0), View(0.1, 0.0))
+TINY = replace(
+    PRESETS["studio"],
+    azimuths=2,
+    elevations=1,
+    levels=2,
+    single=1,
+    iterations=1,
+    after=1,
+    views=1,
+    batch=2,
+    skipped=0.0,
+)
+HEADS = ((300_000, "tongue out"),)
+
+
+@pytest.fixture(scope="module")
+def truth() -> HeadTruth:
+    return head_truth(*HEADS[0], 48, VIEWS)
+
+
+def test_the_truth_itself_is_perfect_but_for_light_and_pixels(truth: HeadTruth) -> None:
+    with Judges() as judges:
+        found = measure(Seen(truth.pictures, truth.depth), truth, judges)
+    assert found["psnr"] == 100 and found["flip"] == 0 and found["depth_mm"] == 0 and found["look"] == 1
+    assert found["warp"] is not None and found["warp"] < 12
+
+
+def test_another_look_and_a_shifted_head_are_told(truth: HeadTruth) -> None:
+    closed = head_truth(300_000, "mouth open", 48, VIEWS)
+    deeper = np.where(truth.depth > 0, truth.depth + 0.05, 0).astype(np.float32)
+    with Judges() as judges:
+        found = measure(Seen(closed.pictures, deeper), truth, judges)
+        flat = measure(Seen(closed.pictures, None), truth, judges)
+    assert found["look"] == 0
+    assert found["depth_mm"] == pytest.approx(5.0, abs=0.01)
+    assert flat["depth_mm"] is None and flat["psnr"] == found["psnr"]
+
+
+def test_views_of_different_heads_do_not_agree(truth: HeadTruth) -> None:
+    other = head_truth(300_001, "tongue out", 48, VIEWS)
+    mixed = torch.stack([truth.pictures[0], other.pictures[1]])
+    with Judges() as judges:
+        one, two = (measure(Seen(p, None), truth, judges)["warp"] for p in (truth.pictures, mixed))
+    assert one is not None and two is not None and two > 1.5 * one
+
+
+def test_an_unknown_look_is_named() -> None:
+    with pytest.raises(BadInput, match="tongue out"):
+        named_look("tonge out")
+
+
+def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
+    prior = PriorAnswers(Prior(small_prior(size=32, widths=(16, 32))))
+    rows = ("two-stage", "score", "2d")
+    done = evaluate_heads(prior, "tiny", TINY, tmp_path, HEADS, rows, VIEWS)
+    written = json.loads((tmp_path / "heads.json").read_text())
+    assert [row["key"] for row in written["rows"]] == list(rows)
+    assert set(FIGURES) == {metric.key for metric in HEAD_METRICS}
+    assert written["rows"][0]["depth_mm"] is not None or done.seen["two-stage"][0].depth is not None
+    assert written["rows"][2]["depth_mm"] is None
+    page = write_heads_page(done, tmp_path).read_text()
+    assert "Stage" in page or "stages" in page
+    assert page.count("data:image/") == 1 + len(rows)
+    with pytest.raises(BadInput, match="another evaluation"):
+        evaluate_heads(prior, "other", TINY, tmp_path, HEADS, rows, VIEWS)
+
+
+def test_an_oracles_pictures_are_the_truth(tmp_path: Path) -> None:
+    done = evaluate_heads(OracleAnswers(32), "oracle", TINY, tmp_path, HEADS, ("2d",), VIEWS)
+    (row,) = done.figures["rows"]
+    assert row["psnr"] > 55  # 8 bits a value: 10 log10(12 · 255²)
+    assert row["look"] == 1

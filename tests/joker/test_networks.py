@@ -1,0 +1,136 @@
+"""The prior's networks: what reaches the denoiser, saving and loading, missing parts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from offline.joker.networks import PARTS, JokerPrior, load_networks
+from offline.joker.small import TOKENS, small_prior, word_tokenizer
+from offline.joker.world import words
+from runtime.errors import BadInput
+
+
+def _inputs(prior: JokerPrior, count: int = 2) -> tuple[torch.Tensor, ...]:
+    torch.manual_seed(1)
+    pictures, steps = torch.rand(count, 3, 32, 32), torch.full((count,), 500)
+    return prior.encode(pictures, torch.Generator().manual_seed(0)), steps, prior.text(["a face"] * count), pictures
+
+
+def test_every_self_attention_of_the_denoiser_sees_the_reference(tiny_prior: JokerPrior) -> None:
+    latents, steps, text, _ = _inputs(tiny_prior)
+    with torch.no_grad():
+        seen = tiny_prior.look(latents, steps, text)
+    wanted = {name for name in tiny_prior.denoiser.attn_processors if "attn1" in name}
+    assert set(seen) == wanted
+    assert {name.split("_")[0] for name in seen} == {"down", "mid", "up"}
+
+
+def test_the_picture_depends_on_reference_normals_and_text(tiny_prior: JokerPrior) -> None:
+    latents, steps, text, normals = _inputs(tiny_prior)
+    with torch.no_grad():
+        seen = tiny_prior.look(latents, steps, text)
+        plain = tiny_prior.predict(latents, steps, text, normals, seen)
+        other_look = tiny_prior.look(latents.flip(0), steps, text)
+        changed = {
+            "reference": tiny_prior.predict(latents, steps, text, normals, other_look),
+            "normals": tiny_prior.predict(latents, steps, text, normals.flip(0), seen),
+            "text": tiny_prior.predict(latents, steps, tiny_prior.text(["tongue out"] * 2), normals, seen),
+        }
+    for name, made in changed.items():
+        assert float((made - plain).abs().max()) > 1e-4, name
+
+
+def test_the_driving_network_sees_normals_from_minus_one_to_one(tiny_prior: JokerPrior) -> None:
+    latents, steps, text, _ = _inputs(tiny_prior)
+    hints: list[torch.Tensor] = []
+    hook = tiny_prior.driving.controlnet_cond_embedding.conv_in.register_forward_pre_hook(
+        lambda _, given: hints.append(given[0])
+    )
+    normals = torch.tensor([0.0, 0.5, 1.0])[None, :, None, None].expand(2, 3, 32, 32)
+    try:
+        with torch.no_grad():
+            tiny_prior.predict(latents, steps, text, normals, tiny_prior.look(latents, steps, text))
+    finally:
+        hook.remove()
+    assert hints[0][0, :, 0, 0].tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_nothing_of_one_picture_is_left_for_the_next(tiny_prior: JokerPrior) -> None:
+    latents, steps, text, normals = _inputs(tiny_prior)
+    with torch.no_grad():
+        seen = tiny_prior.look(latents, steps, text)
+        with_reference = tiny_prior.predict(latents, steps, text, normals, seen)
+        without = tiny_prior.predict(latents, steps, text, normals, {})
+    assert not torch.equal(with_reference, without)
+
+
+def test_a_saved_prior_says_the_same(tiny_prior: JokerPrior, tmp_path: Path) -> None:
+    tiny_prior.save_pretrained(tmp_path)
+    loaded = load_networks(tmp_path)
+    latents, steps, text, normals = _inputs(tiny_prior)
+    with torch.no_grad():
+        made = [p.predict(latents, steps, text, normals, p.look(latents, steps, text)) for p in (tiny_prior, loaded)]
+    # The same weights; threads add in another order.
+    torch.testing.assert_close(*made, atol=1e-5, rtol=1e-4)
+    assert torch.equal(loaded.text(["a face"]), tiny_prior.text(["a face"]))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_missing_part_is_named(tiny_prior_folder: Path, tmp_path: Path, part: str) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, folder)
+    shutil.rmtree(folder / part)
+    with pytest.raises(BadInput, match=part):
+        load_networks(folder)
+
+
+def test_weights_that_are_cut_are_named(tiny_prior_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, folder)
+    (weights,) = (folder / "vae").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(BadInput, match="'vae'"):
+        load_networks(folder)
+
+
+def test_pickled_weights_are_not_read(tiny_prior_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, folder)
+    (weights,) = (folder / "denoiser").glob("*.safetensors")
+    torch.save({}, weights.with_suffix(".bin"))
+    weights.unlink()
+    with pytest.raises(BadInput, match="'denoiser'"):
+        load_networks(folder)
+
+
+def test_a_stable_diffusion_folder_begins_a_prior(tiny_prior: JokerPrior, tmp_path: Path) -> None:
+    for part, name in (("denoiser", "unet"), ("vae", "vae"), ("text_encoder", "text_encoder"),
+                       ("tokenizer", "tokenizer"), ("scheduler", "scheduler")):  # fmt: skip
+        getattr(tiny_prior, part).save_pretrained(tmp_path / name)
+    prior = load_networks(tmp_path)
+    one, two = (dict(net.named_parameters()) for net in (prior.denoiser, prior.reference))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    driving = dict(prior.driving.named_parameters())
+    assert torch.equal(driving["conv_in.weight"], one["conv_in.weight"])
+    shutil.rmtree(tmp_path / "text_encoder")
+    with pytest.raises(BadInput, match="text_encoder"):
+        load_networks(tmp_path)
+
+
+def test_every_word_of_the_world_is_one_token_and_others_are_spelt() -> None:
+    tokenizer = word_tokenizer(words())
+    assert all(len(tokenizer.tokenize(word)) == 1 for word in words())
+    assert "".join(tokenizer.tokenize("xylophone")).replace("</w>", "") == "xylophone"
+    assert len(tokenizer(["tongue " * 99], truncation=True).input_ids[0]) == TOKENS
+
+
+def test_the_folder_is_a_diffusers_pipeline(tiny_prior_folder: Path) -> None:
+    index = json.loads((tiny_prior_folder / "model_index.json").read_text())
+    assert index["denoiser"] == ["diffusers", "UNet2DConditionModel"]
+    again = JokerPrior.from_pretrained(tiny_prior_folder)
+    assert again.size == small_prior(size=32, widths=(16, 32)).size == 32

@@ -1,0 +1,124 @@
+"""`mien prior` from the command line's point of view, and the autoencoder's training."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from offline.joker import prior_cli
+from offline.joker.ambiguity import ask, cases
+from offline.joker.autoencoder import calibrate, reconstruction_loss, train_autoencoder
+from offline.joker.captures import create, finish, read, write_frame
+from offline.joker.networks import JokerPrior
+from offline.joker.pairs import Pairs
+from offline.joker.prior import load_prior
+from offline.joker.prior_config import CONFIGS, PriorConfig
+from offline.joker.small import small_prior
+from offline.joker.world_data import shots
+from runtime.errors import BadInput
+
+
+def _run(*words: str) -> None:
+    parser = argparse.ArgumentParser()
+    prior_cli.add_arguments(parser)
+    prior_cli.run(parser.parse_args(list(words)))
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people of stripes."""
+    folder = tmp_path_factory.mktemp("captures")
+    create(folder, 32, "test")
+    rng = np.random.default_rng(0)
+    for name in ("one", "two"):
+        taken = [shot.frame for shot in shots(0, 3)]
+        for frame in taken:
+            rgba = np.full((32, 32, 4), 255, np.uint8)
+            rgba[..., :3] = rng.integers(255, size=(4, 1, 3)).repeat(8, 0)
+            write_frame(folder / name, frame.name, rgba, np.zeros((32, 32, 3), np.uint8))
+        finish(folder / name, taken)
+    return folder
+
+
+def test_a_prior_is_trained_goes_on_and_is_read(
+    captures: Path, tiny_prior_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2))
+    out = tmp_path / "prior"
+    _run("train", str(captures), "-o", str(out), "--base", str(tiny_prior_folder), "--steps", "2", "--device", "cpu")
+    before = {k: v.clone() for k, v in load_prior(out).networks.denoiser.state_dict().items()}
+    _run("train", str(captures), "-o", str(out), "--steps", "3", "--device", "cpu")
+    after = load_prior(out).networks.denoiser.state_dict()
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+    assert sorted(p.name for p in (out / "previews").iterdir()) == ["0000002.png", "0000003.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("world", "-o", "x", "--people", "0"), "positive"),
+        (("world", "-o", "x", "--size", "100"), "multiple of 64"),
+        (("train", "nowhere", "-o", "x"), "holds no captures"),
+        (("train", "nowhere", "-o", "x", "--config", "jokr"), "joker"),
+        (("measure", "nowhere/at/all", "-o", "x"), "nowhere/at/all"),
+    ],
+)
+def test_bad_input_is_one_sentence(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    given = tuple(str(tmp_path / w) if w in ("x", "nowhere") else w for w in words)
+    with pytest.raises(BadInput, match=message):
+        _run(*given)
+
+
+def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Path) -> None:
+    vae = small_prior(size=32, widths=(16, 32)).vae
+    pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
+    pictures = pairs.draw(8, np.random.default_rng(1)).target
+    before = calibrate(vae, pictures)
+    after = train_autoencoder(vae, pairs, PriorConfig(batch=8, vae_steps=100, vae_rate=3e-3), torch.device("cpu"))
+    assert after > before + 2
+    with torch.no_grad():
+        latents = vae.encode(pictures * 2 - 1).latent_dist.sample() * vae.config.scaling_factor
+    assert float(latents.std()) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_perfect_autoencoder_has_no_error_but_its_divergence(tiny_prior: JokerPrior) -> None:
+    class Given:
+        """A stand-in whose code is the picture itself."""
+
+        def __init__(self, value: torch.Tensor) -> None:
+            self.latent_dist, self.sample_ = self, value
+
+        def sample(self) -> torch.Tensor:
+            return self.sample_
+
+        def kl(self) -> torch.Tensor:
+            return torch.zeros(1)
+
+    class Perfect:
+        def encode(self, value: torch.Tensor) -> Given:
+            return Given(value)
+
+        def decode(self, value: torch.Tensor) -> argparse.Namespace:
+            return argparse.Namespace(sample=value)
+
+    loss, error = reconstruction_loss(Perfect(), torch.rand(1, 3, 8, 8))
+    assert float(loss) == 0 and error == 0
+
+
+def test_cases_are_asked_with_and_without_the_sentence(tiny_prior_folder: Path, tmp_path: Path) -> None:
+    asked = cases(2, 32)
+    assert [case.look for case in asked] == ["mouth open", "tongue out"]
+    assert torch.equal(asked[0].truth, asked[0].truths[0])
+    answers = ask(load_prior(tiny_prior_folder), asked, 2.0)
+    assert answers.pictures.shape == (2, 3, 32, 32)
+    assert 0 <= answers.right <= 1
+    out = tmp_path / "measured"
+    _run("measure", str(tiny_prior_folder), "-o", str(out), "--cases", "1", "--device", "cpu")
+    assert json.loads((out / "figures.json").read_text())["cases"] == 1
+    assert (out / "answers.png").stat().st_size > 1000
