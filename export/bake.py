@@ -116,9 +116,9 @@ def _examples(subject: Subject, graphs: Mapping[str, nn.Module]) -> dict[str, di
     generator = {k: drive[k] for k in DRIVE} if subject.kind == TRI2PLANE else {}
     if subject.bank:
         for level in LEVELS:
-            sizes = getattr(subject.bank, level).flatten(1, 2).shape[1:]
-            generator[f"bank_{level}"] = torch.zeros(2, *sizes, dtype=torch.int8)
-            generator[f"bank_{level}_scale"] = torch.zeros(2, sizes[0])
+            _, planes, channels, height, width = getattr(subject.bank, level).shape
+            generator[f"bank_{level}"] = torch.zeros(2, planes, height, width * channels, dtype=torch.int8)
+            generator[f"bank_{level}_scale"] = torch.zeros(2, planes, 1, width * channels)
     with torch.no_grad():
         coarse, *_, fine = graphs["generator"](*generator.values())
         renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in VIEW}

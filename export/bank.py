@@ -81,11 +81,13 @@ def differences(folder: Path, info: BankInfo, bases: Sequence[Planes]) -> Differ
 
 
 def packed(made: Differences) -> bytes:
-    """`bank.npz`: each channel of each plane of each expression in steps of its own, 1/127 of its largest value."""
+    """`bank.npz`, as `runtime.engines.bank` describes it: each channel of each plane of each expression in steps of its
+    own, 1/127 of its largest value."""
     arrays: dict[str, np.ndarray] = {}
     for name in LEVELS:
         steps, scale = _stepped(getattr(made, name))
-        arrays |= {name: steps.flatten(1, 2).numpy(), f"{name}_scale": scale.flatten(1).numpy()}
+        wide = scale.expand(-1, -1, -1, -1, steps.shape[4])
+        arrays |= {name: _rows(steps), f"{name}_scale": _rows(wide)}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
@@ -93,12 +95,17 @@ def packed(made: Differences) -> bytes:
 
 def stored(made: Differences) -> Differences:
     """What `packed` keeps of the differences."""
-    coarse, fine = (s * w[..., None, None] for s, w in (_stepped(made.coarse), _stepped(made.fine)))
+    coarse, fine = (steps * scale for steps, scale in (_stepped(made.coarse), _stepped(made.fine)))
     return Differences(made.expressions, coarse, fine)
 
 
 def _stepped(level: Tensor) -> tuple[Tensor, Tensor]:
-    """[K, 3, C, H, W] → int8 of the same shape, and the worth of a step [K, 3, C]."""
-    scale = level.abs().amax((3, 4)) / STEPS
-    steps = (level / scale.clamp(min=torch.finfo(scale.dtype).tiny)[..., None, None]).round()
+    """[K, 3, C, H, W] → int8 of the same shape, and the worth of a step [K, 3, C, 1, 1]."""
+    scale = level.abs().amax((3, 4), keepdim=True) / STEPS
+    steps = (level / scale.clamp(min=torch.finfo(scale.dtype).tiny)).round()
     return steps.to(torch.int8), scale
+
+
+def _rows(level: Tensor) -> np.ndarray:
+    """[K, 3, C, H, W] → [K, 3, H, W·C]."""
+    return np.ascontiguousarray(level.permute(0, 1, 3, 4, 2).flatten(3).numpy())

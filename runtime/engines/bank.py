@@ -1,9 +1,10 @@
 """What an avatar's own expressions add to its planes: Σ wₖ Δₖ, kept in 8 bits and paid for only while one plays.
 
-`bank.npz` of a bundle holds for each level ("coarse", "fine") the differences Δ of K expressions, int8 [K, 3·C, H, W],
-and what one step of them is worth, float32 [K, 3·C] as `coarse_scale`, `fine_scale`. The generator takes one such set
-of a picture and its scale (the inputs `bank_coarse` and so on) and adds it to its planes. While one expression plays,
-that is its Δ as it is stored, scaled by its weight. While several do, they are mixed here.
+`bank.npz` of a bundle holds for each level ("coarse", "fine") the differences Δ of K expressions, int8 [K, 3, H, W·C]
+with a texel's channels side by side, and what one step of them is worth, float32 [K, 3, 1, W·C], as `coarse_scale` and
+`fine_scale`. The generator takes one such set and its scale (the inputs `bank_coarse` and so on) and adds it to its
+planes. While one expression plays, that is its Δ as it is stored, and the weight goes into the scale. While several do,
+they are mixed here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +50,8 @@ class BankSession:
         self._bank = bank
         self._weights = np.zeros(0, np.float32)
         self._inputs: dict[str, NDArray[Any]] = {}
-        self._mixed: dict[str, Steps] = {}
+        self._sums = {level: np.empty((2, *steps.shape[1:]), np.float32) for level, steps in bank.steps.items()}
+        self._mixed = {level: np.empty(steps.shape[1:], np.int8) for level, steps in bank.steps.items()}
 
     def inputs(self, state: DriveState) -> dict[str, NDArray[Any]]:
         """By name, batch of 1; valid until the next call."""
@@ -69,22 +70,15 @@ class BankSession:
         if len(playing) < 2:
             k = int(playing[0]) if len(playing) else 0
             return steps[k], (weights[k] if len(playing) else np.float32(0)) * scales[k]
-        parts = weights[playing, None] * scales[playing]
+        parts = weights[playing, None, None, None] * scales[playing]
         total = parts.sum(0)
         shares = parts / np.maximum(total, np.finfo(np.float32).tiny)
-        mixed = self._mixed.setdefault(level, np.empty_like(steps[0]))
-        _mix(steps, playing, shares, mixed)
-        return mixed, total
-
-
-def _mix(steps: Steps, playing: NDArray[np.intp], shares: Array, out: Steps) -> None:
-    """Fills `out` [3·C, H, W] with the mean of the `playing` rows of `steps`, weighted by `shares` [n, 3·C] that sum to
-    1 in each channel: in 8 bits, which vector units do fastest."""
-    for channel, row in enumerate(out):
-        a, b = (steps[k, channel] for k in playing[:2])
-        cv2.addWeighted(a, float(shares[0, channel]), b, float(shares[1, channel]), 0.0, dst=row)
-        for k, share in zip(playing[2:], shares[2:, channel], strict=True):
-            cv2.addWeighted(row, 1.0, steps[k, channel], float(share), 0.0, dst=row)
+        mean, part = self._sums[level]
+        np.multiply(steps[playing[0]], shares[0], out=mean)
+        for k, share in zip(playing[1:], shares[1:], strict=True):
+            mean += np.multiply(steps[k], share, out=part)
+        self._mixed[level][:] = np.rint(mean, out=mean)
+        return self._mixed[level], total
 
 
 def planes_of(bundle: Bundle) -> BankPlanes | None:

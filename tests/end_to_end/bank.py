@@ -61,6 +61,7 @@ def cost(banked: Path, plain: Path, engine: str, rounds: int) -> dict[str, float
             taken.append((time.perf_counter() - begun, time.process_time() - used))
     base = np.array(spent.pop("without")[5:]) * 1000
     figures = {"without a bank, ms": float(np.median(base[:, 0]))}
+    figures["without a bank, ms of processor"] = float(np.median(base[:, 1]))
     for what, taken in spent.items():
         more = np.median(np.array(taken[5:]) * 1000 - base, axis=0)
         figures |= {f"{what}, ms more": float(more[0]), f"{what}, ms of processor more": float(more[1])}

@@ -41,9 +41,10 @@ class BankedDemo:
     def planes(self, state: DriveState) -> dict[str, NDArray[np.float32]]:
         """Coarse and fine, [1, 3, H, W, C]."""
         made: Mapping[str, NDArray[Any]] = self._graphs["generator"].run(self._inputs.drive(state))
-        added = self._session.inputs(state)
-        return {name: made[name] + channels_last(*(added[f"bank_{name}{part}"][0] for part in ("", "_scale")))
-                for name in LEVELS}  # fmt: skip
+        added, planes = self._session.inputs(state), {}
+        for name in LEVELS:
+            planes[name] = made[name] + (added[f"bank_{name}"] * added[f"bank_{name}_scale"]).reshape(made[name].shape)
+        return planes
 
     def render(self, state: DriveState, camera: Camera | None = None) -> NDArray[np.uint8]:
         """Premultiplied RGBA [P, P, 4]."""
@@ -61,13 +62,8 @@ def packed(differences: list[dict[str, NDArray[Any]]]) -> BankPlanes:
     """Differences [3, H, W, C] by level in 8 bits."""
     steps, scales = {}, {}
     for name in LEVELS:
-        level = np.stack([d[name].transpose(0, 3, 1, 2).reshape(-1, *d[name].shape[1:3]) for d in differences])
-        scales[name] = (np.abs(level).max((2, 3)) / 127).astype(np.float32)
-        steps[name] = np.rint(level / scales[name][:, :, None, None]).astype(np.int8)
+        level = np.stack([d[name] for d in differences])
+        scale = np.broadcast_to(np.abs(level).max((2, 3), keepdims=True) / 127, (*level.shape[:2], 1, *level.shape[3:]))
+        scales[name] = scale.reshape(*scale.shape[:3], -1).astype(np.float32)
+        steps[name] = np.rint(level.reshape(*level.shape[:3], -1) / scales[name]).astype(np.int8)
     return BankPlanes(steps, scales, None)
-
-
-def channels_last(steps: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[3·C, H, W] steps and what one is worth [3·C] → [3, H, W, C]."""
-    level = steps * scale[:, None, None]
-    return level.reshape(3, -1, *level.shape[1:]).transpose(0, 2, 3, 1)
