@@ -58,6 +58,7 @@ def _bake(subject: Subject, path: Path, name: str) -> Baked:
     if subject.bank:
         distilled, subject.bank = subject.bank, stored(subject.bank)
         parity.append(check_storing(subject, distilled))
+        _refuse_failed(parity)
     model.preset = replace(model.preset, cells=enough_cells(subject))
     graphs: dict[str, nn.Module] = {
         "generator": subject.generator(),
@@ -78,10 +79,14 @@ def _bake(subject: Subject, path: Path, name: str) -> Baked:
         created=datetime.date.today().isoformat(), bank=subject.bank.expressions if subject.bank else (),
     )  # fmt: skip
     parity += check_parity(subject, manifest, files)
+    _refuse_failed(parity)
+    return Baked(write_bundle(path, manifest, files), parity)
+
+
+def _refuse_failed(parity: list[Parity]) -> None:
     failed = [p for p in parity if not p.passed]
     if failed:
-        raise MienError("no bundle was written, its graphs differ from the model: " + "; ".join(map(str, failed)))
-    return Baked(write_bundle(path, manifest, files), parity)
+        raise MienError("no bundle was written, it differs from the model: " + "; ".join(map(str, failed)))
 
 
 def check_bakeable(preset: Preset) -> None:

@@ -206,17 +206,19 @@ def test_a_bank_that_eight_bits_cannot_hold_is_refused(
     assert "the bank in 8 bits" in refused(run, bank, tmp_path)
 
 
-def test_the_command_tells_a_run_from_a_bank(
-    run: Run, bank: Path, alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def arguments(folder: Path, **given: object) -> argparse.Namespace:
-        usual = {"run": folder, "out": tmp_path / "c.mien", "bank": None, "samples": None, "guide_samples": None}
-        return argparse.Namespace(**(usual | {"name": None} | given))
+def test_the_command_tells_a_run_from_a_bank(alone: Path, bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = {"run": alone, "out": Path("c.mien"), "bank": None, "samples": None, "guide_samples": None, "name": None}
 
-    bake_command(arguments(alone))
-    assert "a bank alone, 2 expressions of its own" in capsys.readouterr().out
-    with pytest.raises(BadInput, match="--bank has no meaning"):
-        bake_command(arguments(alone, bank=bank))
+    def asked(*given: object) -> None:
+        assert given == (alone, Path("c.mien"), "c")
+        raise MienError("baked alone")
+
+    monkeypatch.setattr("export.cli.bake_alone", asked)
+    with pytest.raises(MienError, match="baked alone"):
+        bake_command(argparse.Namespace(**usual))
+    for option, value in (("bank", bank), ("samples", 4), ("guide_samples", 4)):
+        with pytest.raises(BadInput, match=f"--{option.replace('_', '-')} has no meaning"):
+            bake_command(argparse.Namespace(**(usual | {option: value})))
 
 
 def test_one_base_for_each_head(bank: Path, run: Run) -> None:
