@@ -227,7 +227,7 @@ def test_each_picture_shows_the_frame_that_is_on_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: list[float], fps: float, shown: list[int]
 ) -> None:
     monkeypatch.setattr("runtime.render.FaceTracker", Numbering)
-    monkeypatch.setattr("runtime.render.live_performance", lambda: Performance(fade=1e-6))
+    monkeypatch.setattr("runtime.render.live_performance", lambda repertoire: Performance(fade=1e-6))
     film(tmp_path / "a.mkv", times)
     states = list(states_of_video(tmp_path / "a.mkv", fps))
     assert [round(float(s.expression[INDEX["jawOpen"]]) * 40) for s in states] == shown
