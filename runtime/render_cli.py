@@ -85,10 +85,12 @@ def _check(args: argparse.Namespace) -> None:
     check_target(args.out)
     if args.driving is not None and args.out.exists() and args.driving.exists() and args.out.samefile(args.driving):
         raise BadInput(f"'{args.out}' is the driving video itself; choose another name for the result")
+    if _is_video(args):
+        require_face(args.driving)
 
 
 def _part(args: argparse.Namespace, repertoire: Repertoire) -> _Part:
-    if args.prompt is None and args.driving.suffix.lower() not in SCRIPTS:
+    if _is_video(args):
         return _of_video(args.driving, args.fps, repertoire)
     if args.prompt is None:
         timeline = load_script(args.driving, repertoire).timeline
@@ -98,13 +100,16 @@ def _part(args: argparse.Namespace, repertoire: Repertoire) -> _Part:
     return _Part(states_of_timeline(timeline, fps, repertoire), fps, round((timeline.duration + TAIL) * fps))
 
 
+def _is_video(args: argparse.Namespace) -> bool:
+    return args.prompt is None and args.driving.suffix.lower() not in SCRIPTS
+
+
 def _of_video(video: Path, wanted: float | None, repertoire: Repertoire) -> _Part:
     with VideoReader(video) as reader:
         fps = wanted or reader.fps
         total = None if reader.frames is None else round(reader.frames * fps / reader.fps)
         next(iter(reader), None)
         start = reader.start
-    require_face(video)
     return _Part(states_of_video(video, fps, repertoire), fps, total, (video, start))
 
 

@@ -9,7 +9,6 @@ import struct
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -190,7 +189,7 @@ def test_a_driving_video_without_a_face_is_refused_before_anything_is_rendered(t
     with VideoReader(wall) as reader:
         assert [rgb.shape for _, rgb in reader] == [(120, 160, 3)] * 5
     with pytest.raises(BadInput, match="no face was found"):
-        call("runtime.render_cli", str(wall), "-o", str(tmp_path / "out.mp4"))
+        call("runtime.render_cli", str(wall), "--bundle", "none.mien", "-o", str(tmp_path / "out.mp4"))
     assert [p.name for p in tmp_path.iterdir()] == ["wall.mp4"]
 
 
@@ -228,8 +227,7 @@ def test_each_picture_shows_the_frame_that_is_on_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: list[float], fps: float, shown: list[int]
 ) -> None:
     monkeypatch.setattr("runtime.render.FaceTracker", Numbering)
-    quick = partial(Performance, fade=1e-6)
-    monkeypatch.setattr("runtime.render.live_performance", quick)
+    monkeypatch.setattr("runtime.render.live_performance", lambda repertoire: Performance(fade=1e-6))
     film(tmp_path / "a.mkv", times)
     states = list(states_of_video(tmp_path / "a.mkv", fps))
     assert [round(float(s.expression[INDEX["jawOpen"]]) * 40) for s in states] == shown
