@@ -14,8 +14,7 @@ Files are written under another name and renamed, so that a kill leaves the old 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from offline.files import replaced
 from offline.joker.expressions import NEUTRAL, Expression, check_list
 from offline.tri2plane.presets import Preset
 from runtime.errors import BadInput
@@ -204,16 +204,6 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(meta, dict) or (meta.get("format"), meta.get("version")) != (FORMAT, VERSION):
         raise BadInput(f"'{path}' is not of version {VERSION} of {FORMAT}; delete it and run the same command again")
     return tensors, meta
-
-
-def replaced(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write(temporary)` make a file beside `path`, then move it into place."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _halves(planes: Planes) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ A person is finished, and is read, when their `person.json` is there. Their firs
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.config import from_mapping
+from offline.files import replaced
 from runtime.errors import BadInput
 
 FORMAT, VERSION = "mien-captures", 1
@@ -144,6 +144,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    temporary.write_text(json.dumps(values))
-    os.replace(temporary, path)
+    replaced(path, lambda temporary: temporary.write_text(json.dumps(values)))

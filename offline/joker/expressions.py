@@ -21,18 +21,16 @@ from typing import Any
 
 import yaml
 
-from runtime.contract.drive import EXPRESSIONS, Array, coefficients
+from runtime.contract.bank import MAX_HOLD, MAX_NAME, MAX_PROMPT
+from runtime.contract.drive import BANK, EXPRESSIONS, Array, coefficients
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
 NEUTRAL = "neutral"
 LISTS = Path(__file__).with_name("lists")
-MOST = 16
+MOST = BANK
 """Expressions beside the neutral one that a bundle has room for."""
 MAX_BYTES = 64 * 1024
-MAX_NAME = 32
-MAX_PROMPT = 300
-MAX_HOLD = 60.0
 _KEYS = ("name", "prompt", "coefficients", "drive", "hold")
 
 

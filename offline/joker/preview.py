@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.joker.bank import replaced
+from offline.files import replaced
 
 SHOWN = 9
 """Views in a preview, at most."""

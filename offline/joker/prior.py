@@ -114,5 +114,5 @@ def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch
     """2D pictures [V, 3, P, P] of the bound views, out of noise in `count` DDIM steps; no distillation."""
     latent = bound.networks.denoiser.config
     shape = (len(views), latent.in_channels, latent.sample_size, latent.sample_size)
-    noise = torch.randn(shape, generator=generator).to(bound._reference)
+    noise = torch.randn(shape, generator=generator).to(bound.networks.device)
     return bound.decode(ddim(bound, noise, noise_levels(count, len(bound.alphas)), torch.tensor(list(views))))

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from offline.files import replaced
 from offline.joker.bank import (
     Base,
     Planes,
     is_finished,
     read_base,
-    replaced,
     work_path,
     write_base,
     write_head,

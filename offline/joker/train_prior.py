@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from offline.files import replaced
 from offline.joker.networks import JokerPrior
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior_config import PriorConfig
@@ -188,13 +188,9 @@ class PriorTraining:
         tensors |= optimiser_tensors(self.optimiser)
         meta: dict[str, Any] = {"config": asdict(self.config), "progress": asdict(self.progress)}
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{os.getpid()}-{CHECKPOINT}"
-        try:
-            contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-            save_file(contiguous, temporary, metadata={"mien": json.dumps(meta)})
-            os.replace(temporary, self.folder / CHECKPOINT)
-        finally:
-            temporary.unlink(missing_ok=True)
+        kept = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        about = {"mien": json.dumps(meta)}
+        replaced(self.folder / CHECKPOINT, lambda temporary: save_file(kept, temporary, metadata=about))
 
     def _restore(self) -> None:
         from safetensors import safe_open

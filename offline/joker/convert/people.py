@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from offline.files import replaced
 from offline.joker.captures import Frame, create, finish, write_frame
 from offline.joker.convert.framing import Framing, Lens
 from offline.joker.convert.stills import Finder, Still
@@ -135,6 +135,4 @@ def convert_person(someone: Someone, folder: Path, settings: Settings) -> None:
     else:
         finish(folder, frames)
     report = {"pictures": len(frames) if len(frames) >= LEAST else 0, "left_out": tally}
-    temporary = folder / f".{os.getpid()}-{REPORT}"
-    temporary.write_text(json.dumps(report))
-    os.replace(temporary, folder / REPORT)
+    replaced(folder / REPORT, lambda temporary: temporary.write_text(json.dumps(report)))
