@@ -30,6 +30,8 @@ class PriorConfig:
     """Spread of the random colour of both pictures of a pair."""
     snr_cap: float = 5.0
     """Largest signal-to-noise weight of a time step (min-SNR, Hang et al. 2023); 0 for the plain loss."""
+    face: float = 3.0
+    """How much more an error on the face weighs than one beside it."""
     average: float = 0.999
     """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none."""
     precision: str = "no"
@@ -46,7 +48,7 @@ class PriorConfig:
 
 
 JOKER = PriorConfig(
-    batch=10, learning_rate=1e-5, warm_up=500, trained="joker", reference="diverse", tint=0.0, snr_cap=0.0,
+    batch=10, learning_rate=1e-5, warm_up=500, trained="joker", reference="diverse", tint=0.0, snr_cap=0.0, face=0.0,
     average=0.0, precision="bf16", vae_steps=0,
 )  # fmt: skip
 """Joker's: AdamW at 1e-5, batches of 10 on each of 8 GPUs, 200,000 steps on CelebV-Text and 30,000 on a mixture."""

@@ -53,16 +53,28 @@ def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generato
     made = prior.predict(scheduler.add_noise(target, noise, steps), steps, text, batch.normals.to(device), seen)
     speed = scheduler.config.prediction_type == "v_prediction"
     wanted = scheduler.get_velocity(target, noise, steps) if speed else noise
-    error = F.mse_loss(made, wanted, reduction="none").mean((1, 2, 3))
+    error = F.mse_loss(made, wanted, reduction="none").mean(1, keepdim=True)
+    error = (error * face_weights(batch.normals.to(device), tuple(target.shape[-2:]), config.face)).mean((1, 2, 3))
     return (error * level_weights(scheduler.alphas_cumprod.to(device)[steps], config.snr_cap, speed)).mean()
 
 
 def level_weights(alphas: Tensor, cap: float, velocity: bool) -> Tensor:
-    """Min-SNR weights [B] for ᾱ [B]: min(SNR, cap) / SNR for noise, / (SNR + 1) for velocity; 1 where cap is 0."""
+    """Min-SNR weights [B] for ᾱ [B] (Hang et al. 2023): min(SNR, cap) / SNR for noise; 1 where cap is 0.
+
+    For velocity min(SNR + 1, cap) / (SNR + 1): its error is the picture's times SNR + 1. All noise and no picture then
+    weighs 1, not 0, and there the colours and the expression are learnt from the reference and the sentence alone.
+    """
     if not cap:
         return torch.ones_like(alphas)
-    ratio = alphas / (1 - alphas)
-    return ratio.clamp(max=cap).clamp(min=1e-2) / (ratio + 1 if velocity else ratio.clamp(min=1e-2))
+    ratio = (alphas / (1 - alphas) + velocity).clamp(min=1e-2)
+    return ratio.clamp(max=cap) / ratio
+
+
+def face_weights(normals: Tensor, size: tuple[int, int], face: float) -> Tensor:
+    """Weights [B, 1, *size] of mean 1 each: 1 + `face` on the head model's normals [B, 3, P, P], 1 beside them."""
+    seen = (normals.amax(1, keepdim=True) > 0).to(normals.dtype)
+    weights = 1 + face * F.adaptive_avg_pool2d(seen, size)
+    return weights / weights.mean((2, 3), keepdim=True)
 
 
 def choose_trained(prior: JokerPrior, which: str) -> list[nn.Parameter]:

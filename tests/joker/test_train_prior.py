@@ -19,6 +19,7 @@ from offline.joker.train_prior import (
     CHECKPOINT,
     PriorTraining,
     choose_trained,
+    face_weights,
     level_weights,
     training_loss,
     unused_tail,
@@ -59,8 +60,18 @@ def test_min_snr_weights_by_hand() -> None:
     # ᾱ = 0.5: SNR 1. ᾱ = 0.9: SNR 9, capped to 5.
     alphas = torch.tensor([0.5, 0.9])
     torch.testing.assert_close(level_weights(alphas, 5.0, velocity=False), torch.tensor([1.0, 5 / 9]))
-    torch.testing.assert_close(level_weights(alphas, 5.0, velocity=True), torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(level_weights(alphas, 5.0, velocity=True), torch.tensor([1.0, 0.5]))
+    torch.testing.assert_close(level_weights(torch.zeros(1), 5.0, velocity=True), torch.ones(1))
     torch.testing.assert_close(level_weights(alphas, 0.0, velocity=True), torch.tensor([1.0, 1.0]))
+
+
+def test_an_error_on_the_face_weighs_more() -> None:
+    # Four latents of 2 x 2 pixels, one of them face and one half: 1 + 3, 1 + 1.5, 1, 1, over their mean.
+    normals = torch.zeros(1, 3, 4, 4)
+    normals[:, 1, :2, :3] = 0.5
+    weights = face_weights(normals, (2, 2), 3.0)
+    torch.testing.assert_close(weights, torch.tensor([[[[4.0, 2.5], [1.0, 1.0]]]]) / 2.125)
+    torch.testing.assert_close(face_weights(normals, (2, 2), 0.0), torch.ones(1, 1, 2, 2))
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -70,7 +81,7 @@ def test_the_loss_is_the_error_of_what_the_scheduler_asks_for(prior: JokerPrior,
     torch.nn.init.zeros_(prior.denoiser.conv_out.bias)
     prior.scheduler.register_to_config(prediction_type=prediction)
     pictures = torch.rand(2, 3, 32, 32)
-    config = replace(CONFIG, snr_cap=0.0)
+    config = replace(CONFIG, snr_cap=0.0, face=0.0)
     batch = Batch(pictures, pictures, pictures, ["", "a face"])
     made = training_loss(prior, batch, config, torch.Generator().manual_seed(5))
     generator = torch.Generator().manual_seed(5)
