@@ -16,7 +16,6 @@ from offline.joker.bank import BankInfo, Planes, base_path, read_base
 from offline.tri2plane.checkpoint import HEAD_MODEL, Run
 from offline.tri2plane.model import Tri2Plane
 from runtime.contract.axes import portrait_camera
-from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import JOKER, TRI2PLANE
 from runtime.contract.drive import BANK, DETAIL, DriveState, coefficients
 from runtime.contract.head_model import HeadModel
@@ -75,7 +74,7 @@ class Trained:
 
     def _base(self, info: BankInfo, k: int) -> Planes:
         """The avatar's planes under an expression's own coefficients."""
-        given = BankExpression(**info.played[k].as_dict()).given
+        given = info.played[k].given
         levels = self.levels([DriveState(coefficients(given))])
         return Planes(levels[0][0], levels[-1][0])
 

@@ -24,7 +24,7 @@ ALLOWED = {
         "runtime.video_file",
     ),
     "export": ("export", "offline", "runtime.contract", "runtime.engines", "runtime.errors"),
-    "runtime/contract": ("runtime.contract", "runtime.errors"),
+    "runtime/contract": ("runtime.contract", "runtime.errors", "runtime.naming"),
     "runtime": ("runtime",),
     "clients": ("clients", "mien_client"),
 }

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from runtime.contract.bank import MAX_HOLD, MAX_NAME, MAX_PROMPT
-from runtime.contract.drive import BANK, EXPRESSIONS, Array, coefficients
+from runtime.contract.bank import BankExpression
+from runtime.contract.drive import BANK, Array, coefficients
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -31,39 +31,18 @@ LISTS = Path(__file__).with_name("lists")
 MOST = BANK
 """Expressions beside the neutral one that a bundle has room for."""
 MAX_BYTES = 64 * 1024
-_KEYS = ("name", "prompt", "coefficients", "drive", "hold")
+_KEYS = tuple(f.name for f in fields(BankExpression))
 
 
 @dataclass(frozen=True)
-class Expression:
-    """One head to distil. Raises BadInput, naming the expression, where a value is out of its range."""
-
-    name: str
-    """Unique, up to 32 letters, digits, spaces and hyphens, from a letter on."""
-    prompt: str
-    """The sentence given to the 2D prior, up to 300 characters."""
-    coefficients: Mapping[str, float] = field(default_factory=dict)
-    """ARKit names with values 0..1; absent ones are 0."""
-    drive: str | None = None
-    """The ARKit coefficient that plays it live."""
-    hold: float = 2.0
-    """Seconds for which a live prompt shows it."""
+class Expression(BankExpression):
+    """One head to distil, with the limits of what a bundle can say of it. Raises BadInput where a value cannot be."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9 -]{{0,{MAX_NAME - 1}}}", self.name):
-            raise BadInput(
-                f"'{self.name}' is no name for an expression; take up to {MAX_NAME} letters, digits, spaces or hyphens"
-            )
-        if not self.prompt.strip() or len(self.prompt) > MAX_PROMPT:
-            raise BadInput(f"'{self.name}': the prompt must have 1 to {MAX_PROMPT} characters")
-        for name, value in self.coefficients.items():
-            _known(self.name, name)
-            if not 0 <= value <= 1:
-                raise BadInput(f"'{self.name}': {name} must be 0 to 1, not {value:g}")
-        if self.drive is not None:
-            _known(self.name, self.drive)
-        if not 0 < self.hold <= MAX_HOLD:
-            raise BadInput(f"'{self.name}': hold must be more than 0 and at most {MAX_HOLD:g} seconds")
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            raise BadInput(str(error)) from error
 
     @property
     def slug(self) -> str:
@@ -93,11 +72,7 @@ class Expression:
         name, given = values["name"], values.get("coefficients") or {}
         if not isinstance(given, Mapping):
             raise BadInput(f"'{name}': coefficients are a mapping such as {{jawOpen: 0.5}}, got {given!r:.60}")
-        drive = values.get("drive")
-        return cls(
-            name, values["prompt"], {_known(name, key): _number(name, key, value) for key, value in given.items()},
-            None if drive is None else _known(name, drive), _number(name, "hold", values.get("hold", cls.hold)),
-        )  # fmt: skip
+        return cls(name, values["prompt"], dict(given), values.get("drive"), values.get("hold", cls.hold))
 
 
 def load_expressions(path: Path) -> list[Expression]:
@@ -151,15 +126,3 @@ def _of_document(document: object) -> list[Expression]:
     expressions = [Expression.from_dict(values) for values in document.get("expressions", [])]
     check_list(expressions)
     return expressions
-
-
-def _known(name: str, coefficient: object) -> str:
-    if coefficient not in EXPRESSIONS:
-        raise BadInput(f"'{name}': {unknown('coefficient', str(coefficient), EXPRESSIONS)}")
-    return str(coefficient)
-
-
-def _number(name: str, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadInput(f"'{name}': {key} must be a number, got {value!r:.60}")
-    return float(value)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from offline.joker.captures import Captures, Frame, create, finish, finished, read, write_frame
 from offline.joker.normals import head_normals
 from offline.joker.views import head_camera
 from offline.joker.world import EVERYDAY, FAMILIES, Look, caption, expression, person, weakened
+from offline.pool import in_processes
 from offline.studio.render import render
 from runtime.contract.drive import DriveState
 from runtime.contract.head_model import HeadModel
-from runtime.errors import Unavailable
 
 YAW, PITCH = np.radians([50.0, 25.0])
 """Views lie within these angles: a little more than a head is distilled in."""
@@ -60,27 +56,13 @@ def write_world(folder: Path, people: int, looks: int, size: int, first: int = 0
     create(folder, size, "studio")
     missing = [seed for seed in range(first, first + people) if not finished(folder / f"{seed:06d}")]
     with tqdm(total=people, initial=people - len(missing), unit="person") as bar:
-        for _ in _rendered(folder, missing, looks, size, max(1, min(workers, len(missing)))):
+        compiled = len(missing) * looks >= 400 * workers
+        for _ in in_processes(partial(_render_person, folder, looks, size, compiled), missing, workers):
             bar.update()
     return read(folder)
 
 
-def _rendered(folder: Path, seeds: list[int], looks: int, size: int, workers: int) -> Iterator[None]:
-    context = multiprocessing.get_context("spawn")
-    compiled = len(seeds) * looks >= 400 * workers
-    with ProcessPoolExecutor(workers, context) as pool:
-        jobs = [pool.submit(_render_person, folder, seed, looks, size, compiled) for seed in seeds]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BrokenProcessPool as error:
-            raise Unavailable("a rendering process stopped; run the same command again to go on") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _render_person(folder: Path, seed: int, looks: int, size: int, compiled: bool) -> None:
-    torch.set_num_threads(1)
+def _render_person(folder: Path, looks: int, size: int, compiled: bool, seed: int) -> None:
     identity, model, home = person(seed), HeadModel.load(), folder / f"{seed:06d}"
     taken = shots(seed, looks)
     for shot in taken:

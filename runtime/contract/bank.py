@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from runtime.contract.drive import BANK, INDEX
+from runtime.contract.drive import BANK, EXPRESSIONS, INDEX
+from runtime.naming import unknown
 
 MAX_NAME = 32
 MAX_PROMPT = 300
@@ -37,13 +38,13 @@ class BankExpression:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(rf"[A-Za-z][A-Za-z0-9 -]{{0,{MAX_NAME - 1}}}", self.name):
             raise ValueError(f"{str(self.name)[:60]!r} is no name of up to {MAX_NAME} letters, digits, spaces, hyphens")
-        if not isinstance(self.prompt, str) or not 0 < len(self.prompt) <= MAX_PROMPT:
+        if not isinstance(self.prompt, str) or not self.prompt.strip() or len(self.prompt) > MAX_PROMPT:
             raise ValueError(f"the prompt of '{self.name}' must be a text of 1 to {MAX_PROMPT} characters")
         if not isinstance(self.coefficients, Mapping):
             raise ValueError(f"the coefficients of '{self.name}' must be a mapping")
         for name in (*self.coefficients, *([] if self.drive is None else [self.drive])):
             if name not in INDEX:
-                raise ValueError(f"'{self.name}' names an unknown coefficient {str(name)[:40]!r}")
+                raise ValueError(f"'{self.name}': {unknown('coefficient', str(name)[:40], EXPRESSIONS)}")
         for name, value in self.coefficients.items():
             if not _between(value, 0.0, 1.0):
                 raise ValueError(f"'{name}' of '{self.name}' must be a number from 0 to 1")

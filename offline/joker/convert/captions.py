@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.joker.expressions import MAX_PROMPT
+from runtime.contract.bank import MAX_PROMPT
 
 ANYONE = "a person"
 """The caption where nothing is said."""

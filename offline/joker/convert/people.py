@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from offline.files import replaced
@@ -21,9 +18,9 @@ from offline.joker.captures import Frame, create, finish, write_frame
 from offline.joker.convert.framing import Framing, Lens
 from offline.joker.convert.stills import Finder, Still
 from offline.joker.normals import head_normals
+from offline.pool import in_processes
 from runtime.contract.drive import EXPRESSIONS
 from runtime.contract.head_model import HeadModel
-from runtime.errors import Unavailable
 from runtime.tracking.bounded import Floats
 from runtime.tracking.fit import Solution
 
@@ -90,7 +87,7 @@ def convert(people: Sequence[Someone], out: Path, source: str, settings: Setting
     create(out, settings.size, source)
     missing = [someone for someone in people if not (out / someone.name / REPORT).is_file()]
     with tqdm(total=len(people), initial=len(people) - len(missing), unit="person") as bar:
-        for _ in _converted(missing, out, settings, min(workers, len(missing))):
+        for _ in in_processes(partial(convert_person, out=out, settings=settings), missing, workers):
             bar.update()
     reports = [json.loads((out / someone.name / REPORT).read_text()) for someone in people]
     left_out: Counter[str] = Counter()
@@ -100,25 +97,9 @@ def convert(people: Sequence[Someone], out: Path, source: str, settings: Setting
     return Outcome(len(made), sum(made), left_out)
 
 
-def _converted(people: Sequence[Someone], out: Path, settings: Settings, workers: int) -> Iterator[None]:
-    if workers < 2:
-        for someone in people:
-            convert_person(someone, out / someone.name, settings)
-            yield
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        jobs = [pool.submit(convert_person, someone, out / someone.name, settings) for someone in people]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BrokenProcessPool as error:
-            raise Unavailable("a converting process stopped; run the same command again to go on") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def convert_person(someone: Someone, folder: Path, settings: Settings) -> None:
-    """Write one person's frames and report."""
+def convert_person(someone: Someone, out: Path, settings: Settings) -> None:
+    """Write one person's frames and report into a folder of `out`."""
+    folder = out / someone.name
     model, tally, frames = HeadModel.load(), Counter[str](), list[Frame]()
     with Finder() as finder:
         for shot in someone.shots(finder, settings, tally):
