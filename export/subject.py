@@ -62,15 +62,12 @@ class Trained:
         if self.model.preset.levels == 1:
             raise BadInput("a bank needs an avatar with two levels of planes at least; train it with another preset")
         info = read_bank(folder, "avatar")
-        bases = [self._base(info, k) for k in range(len(info.played))]
-        made = differences(folder, info, bases)
-        own = torch.stack([base.fine for base in bases]).square().mean()
-        if made.fine.square().mean() > own:
+        if info.fingerprint != self._run.fingerprint:
             raise BadInput(
-                f"the heads of the bank '{folder}' have nothing in common with the planes of '{self._run.folder}'; "
-                f"they were made for '{info.avatar}', so bake them with that one"
+                f"the bank '{folder}' was distilled from '{info.avatar}', which is not '{self._run.folder}' or was "
+                f"trained on since; distil it again: mien distill --avatar {self._run.folder} ..."
             )
-        return made
+        return differences(folder, info, [self._base(info, k) for k in range(len(info.played))])
 
     def _base(self, info: BankInfo, k: int) -> Planes:
         """The avatar's planes under an expression's own coefficients."""

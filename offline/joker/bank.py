@@ -34,7 +34,7 @@ FORMAT = "mien-bank"
 VERSION = 1
 KINDS = ("avatar", "alone")
 NETWORKS = ("decoder.", "super_resolution.")
-_TEXTS = ("kind", "subject", "consent", "prior", "preset", "avatar")
+_TEXTS = ("kind", "subject", "consent", "prior", "preset", "avatar", "fingerprint")
 
 
 class Planes(NamedTuple):
@@ -75,6 +75,8 @@ class BankInfo:
     expressions: tuple[Expression, ...]
     avatar: str = ""
     """Folder of the avatar's training run; empty for kind "alone"."""
+    fingerprint: str = ""
+    """The run's, as it was when the heads were distilled; see `Run.fingerprint`."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -85,8 +87,8 @@ class BankInfo:
             raise BadInput(f"a bank from one picture begins with the expression '{NEUTRAL}'; put it first in the list")
         if self.kind == "avatar" and neutral:
             raise BadInput(f"an avatar has a neutral face already; take '{NEUTRAL}' out of the list")
-        if (self.kind == "avatar") != bool(self.avatar):
-            raise BadInput("a bank has the folder of an avatar if, and only if, it belongs to one")
+        if not (self.kind == "avatar") == bool(self.avatar) == bool(self.fingerprint):
+            raise BadInput("a bank has the folder and the fingerprint of an avatar if, and only if, it belongs to one")
 
     @property
     def played(self) -> tuple[Expression, ...]:

@@ -79,17 +79,17 @@ def bank_info(args: argparse.Namespace) -> BankInfo:
     kind = "avatar" if args.avatar else "alone"
     name = "extremes" if args.avatar else "alone"
     expressions = load_expressions(args.expressions) if args.expressions else shipped(name)
-    subject, consent, avatar = args.subject, args.consent, ""
+    subject, consent, avatar, fingerprint = args.subject, args.consent, "", ""
     if args.avatar:
         trained = load_run(args.avatar)[0]
         subject, consent = subject or trained.subject, consent or trained.consent
-        avatar = str(args.avatar.resolve())
+        avatar, fingerprint = str(args.avatar.resolve()), trained.fingerprint
         expressions = [e for e in expressions if e.name != NEUTRAL]
     elif not args.reference:
         raise BadInput("a bank needs --reference PHOTO, or an avatar to belong to: --avatar RUN")
     if not subject or not consent:
         raise BadInput("say whose likeness it is and who agreed to it, with --subject NAME and --consent TEXT")
-    info = BankInfo(kind, subject, consent, args.prior, args.preset, tuple(expressions), avatar)
+    info = BankInfo(kind, subject, consent, args.prior, args.preset, tuple(expressions), avatar, fingerprint)
     if (args.out / "bank.json").is_file():
         _check_same(args.out, read_info(args.out), info)
     return info
@@ -115,5 +115,6 @@ def _check_same(folder: Path, old: BankInfo, new: BankInfo) -> None:
 
 
 def _difference(old: BankInfo, new: BankInfo) -> str:
-    names = ("kind", "avatar", "subject", "consent", "prior", "preset")
-    return next(name for name in names if getattr(old, name) != getattr(new, name))
+    names = {name: name for name in ("kind", "avatar", "subject", "consent", "prior", "preset")}
+    names["fingerprint"] = "state of the avatar, which was trained on since"
+    return next(said for name, said in names.items() if getattr(old, name) != getattr(new, name))

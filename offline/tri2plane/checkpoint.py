@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -72,6 +73,14 @@ class Run:
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.model.box.device
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the averaged weights: another one as soon as the run is trained on."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.averaged.state_dict().items()):
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def build(

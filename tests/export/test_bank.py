@@ -49,7 +49,8 @@ def planes(run: Run, seed: int) -> Planes:
 
 
 def bank_of(run: Run, folder: Path) -> Path:
-    write_info(folder, BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE, SCREAM), str(run.folder)))
+    made_for = str(run.folder), run.fingerprint
+    write_info(folder, BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE, SCREAM), *made_for))
     for seed, expression in enumerate((TONGUE, SCREAM)):
         write_head(folder, expression, planes(run, seed), {})
     return folder
@@ -168,9 +169,16 @@ def test_planes_of_another_preset_are_refused(run: Run, bank: Path, tmp_path: Pa
 
 
 def test_heads_of_another_run_are_refused(run: Run, bank: Path, tmp_path: Path) -> None:
-    """Of the same sizes, but with nothing in common."""
     other = tiny_run(tmp_path / "other", tiny_clip(tmp_path / "clip"), seed=7)
-    assert "nothing in common with the planes" in refused(other, bank, tmp_path)
+    assert "which is not" in refused(other, bank, tmp_path)
+
+
+def test_a_run_trained_on_since_is_refused(bank: Path, tmp_path: Path) -> None:
+    clip = tiny_clip(tmp_path / "clip")
+    run = tiny_run(tmp_path / "run", clip)
+    bank_of(run, tmp_path / "bank")
+    train(run, clip, Budget(steps=1))
+    assert "trained on since" in refused(run, tmp_path / "bank", tmp_path)
 
 
 def test_kinds_are_told_apart(run: Run, bank: Path, alone: Path, tmp_path: Path) -> None:
@@ -222,6 +230,6 @@ def test_the_command_tells_a_run_from_a_bank(alone: Path, bank: Path, monkeypatc
 
 
 def test_one_base_for_each_head(bank: Path, run: Run) -> None:
-    info = BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE,), "run")
+    info = BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE,), "run", "0")
     made = differences(bank, info, [planes(run, 0)])
     assert made.fine.abs().max() < 2e-3  # half precision of what is on disk

@@ -62,10 +62,12 @@ def test_a_base_is_read_back(tmp_path: Path) -> None:
     ("change", "says"),
     [
         ({"kind": "avatr"}, "did you mean 'avatar'?"),
-        ({"kind": "avatar", "avatar": "run"}, "has a neutral face already"),
+        ({"kind": "avatar", "avatar": "run", "fingerprint": "0"}, "has a neutral face already"),
         ({"expressions": (SMILE, NEUTRAL)}, "put it first"),
         ({"expressions": (SMILE,)}, "put it first"),
         ({"avatar": "run"}, "if, and only if"),
+        ({"avatar": "run", "fingerprint": "0"}, "if, and only if"),
+        ({"kind": "avatar", "avatar": "run", "expressions": (SMILE,)}, "if, and only if"),
     ],
 )
 def test_a_bank_that_does_not_fit_itself(change: dict[str, object], says: str) -> None:
