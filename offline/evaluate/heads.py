@@ -125,7 +125,7 @@ class Oracle:
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
         ).alphas_cumprod
 
-    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+    def encode(self, pictures: Tensor) -> Tensor:
         """0..1 → -1..1."""
         return pictures * 2 - 1
 

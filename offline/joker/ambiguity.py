@@ -115,8 +115,7 @@ def ask(prior: Prior, asked: list[Case], guidance: float, seed: int = 0) -> Answ
         for prompt, into in ((case.prompt, with_text), ("", without)):
             bound = prior.bind(case.reference, case.normals[None], prompt, guidance if prompt else 1.0)
             into.append(sample(bound, [0], STEPS, torch.Generator().manual_seed(seed + n))[0].cpu())
-        latents = bound.encode(case.truth[None], torch.Generator().manual_seed(seed + n))
-        coded.append(bound.decode(latents)[0].cpu())
+        coded.append(bound.decode(bound.encode(case.truth[None]))[0].cpu())
     pictures = torch.stack(with_text)
     error = (pictures - torch.stack([case.truth for case in asked])).square().mean((1, 2, 3))
     said, unsaid, true = (_share(made, asked) for made in (with_text, without, coded))

@@ -54,7 +54,7 @@ def reconstruction_loss(vae: AutoencoderKL, pictures: Tensor) -> tuple[Tensor, f
 @torch.no_grad()
 def calibrate(vae: AutoencoderKL, pictures: Tensor) -> float:
     """Sets the scaling factor from the latents of pictures [B, 3, P, P]; returns the PSNR of their decoding, dB."""
-    latents = vae.encode(pictures * 2 - 1).latent_dist.sample()
+    latents = vae.encode(pictures * 2 - 1).latent_dist.mode()
     vae.register_to_config(scaling_factor=float(1 / latents.std()))
     made = (vae.decode(latents).sample / 2 + 0.5).clamp(0, 1)
     return float(-10 * torch.log10(F.mse_loss(made, pictures)))

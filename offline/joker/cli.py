@@ -11,7 +11,7 @@ import torch
 from offline.joker.bank import BankInfo, is_finished, read_info, write_info
 from offline.joker.expressions import NEUTRAL, Expression, load_expressions, shipped
 from offline.joker.jobs import MOST, run_tasks
-from offline.joker.presets import PRESETS
+from offline.joker.presets import PRESETS, SHIPPED_PRIOR
 from offline.joker.reference import SIZE, reference_picture
 from offline.joker.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
 from offline.tri2plane.checkpoint import load as load_run
@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="BANK", help="folder; goes on if there")
     parser.add_argument("--avatar", type=Path, metavar="RUN", help="a trained avatar that the bank is for")
-    parser.add_argument("--prior", required=True, metavar="NAME_OR_FOLDER", help="the 2D prior, a pipeline folder")
+    parser.add_argument(
+        "--prior", default=SHIPPED_PRIOR, metavar="NAME_OR_FOLDER",
+        help="the 2D prior, a pipeline folder (default: the small one that comes with Mien, for the studio's people)",
+    )  # fmt: skip
     parser.add_argument("--preset", default="studio", help=f"how to distil: {', '.join(PRESETS)} (default %(default)s)")
     parser.add_argument("--jobs", type=int, metavar="N", help="expressions at once (default: one for each GPU)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default %(default)s)")

@@ -21,7 +21,7 @@ class Denoiser(Protocol):
     size: int
     """Width and height of its pictures, pixels."""
 
-    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+    def encode(self, pictures: Tensor) -> Tensor:
         """Pictures [V, 3, P, P], display values 0..1, to latents [V, c, h, w]. Carries a gradient."""
 
     def decode(self, latents: Tensor) -> Tensor:

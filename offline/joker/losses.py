@@ -57,7 +57,7 @@ def score_terms(
     With the noise that a clean prediction x₀ implies, ``ε̂ - ε = √ᾱ·(z - x₀) / √(1 - ᾱ)``.
     """
     shown, alpha = head.window(cameras, (0.0, 0.0), 1.0, denoiser.size)
-    latents = denoiser.encode(shown.float(), generator)
+    latents = denoiser.encode(shown.float())
     low, high = (round(share * (len(denoiser.alphas) - 1)) for share in SCORE_STEPS)
     step = int(torch.randint(low, high + 1, (1,), generator=generator))
     with torch.no_grad():

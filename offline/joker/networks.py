@@ -15,16 +15,20 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from offline.joker.attention import HiddenStates, join, record
+from offline.joker.presets import SHIPPED_PRIOR
 from runtime.errors import BadInput
 
 PARTS = ("denoiser", "reference", "driving", "vae", "text_encoder", "tokenizer", "scheduler")
 BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel,
               "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}  # fmt: skip
 """What of a Stable Diffusion pipeline is used, by subfolder."""
+
+ASSETS = Path(__file__).with_name("assets") / SHIPPED_PRIOR
 
 
 class JokerPrior(DiffusionPipeline):
@@ -74,10 +78,13 @@ class JokerPrior(DiffusionPipeline):
         )
         return self.text_encoder(tokens.input_ids.to(self.text_encoder.device))[0]
 
-    def encode(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Pictures [B, 3, P, P], 0..1 → latents [B, c, h, w], drawn from the encoder's distribution, scaled."""
-        drawn = self.vae.encode((pictures * 2 - 1).to(self.vae.dtype)).latent_dist.sample(generator)
-        return drawn.float() * self.vae.config.scaling_factor
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Pictures [B, 3, P, P], 0..1 → latents [B, c, h, w], scaled: the middle of the encoder's distribution.
+
+        A draw from it has noise that nothing could predict: of a small autoencoder's latents that is the larger part.
+        """
+        middle = self.vae.encode((pictures * 2 - 1).to(self.vae.dtype)).latent_dist.mode()
+        return middle.float() * self.vae.config.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents → pictures [B, 3, P, P], clipped to 0..1."""
@@ -112,20 +119,32 @@ class JokerPrior(DiffusionPipeline):
         return made[0].float()
 
 
-def load_networks(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> JokerPrior:
-    """A prior from a folder, or one to train from a Stable Diffusion 1.5 folder or hub name.
+def pack(source: str | os.PathLike[str], folder: Path) -> None:
+    """Write a prior's networks in half precision, without what training keeps beside them. Raises BadInput as
+    `load_networks` does, and where `folder` is there already."""
+    if folder.exists():
+        raise BadInput(f"'{folder}' is there already; name a new folder")
+    load_networks(source).save_pretrained(folder)
+    for path in folder.glob("*/*.safetensors"):
+        halves = {name: value.half() if value.is_floating_point() else value for name, value in load_file(path).items()}
+        save_file(halves, path, metadata={"format": "pt"})
 
-    Raises BadInput, naming the part, where a folder lacks one or holds an unreadable one.
+
+def load_networks(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> JokerPrior:
+    """A prior from a folder, or one to train from a Stable Diffusion 1.5 folder or hub name, in float32.
+
+    `SHIPPED_PRIOR` is the name of the one that comes with Mien. Raises BadInput, naming the part, where a folder lacks
+    one or holds an unreadable one.
     """
-    folder = Path(source)
+    folder = ASSETS if source == SHIPPED_PRIOR else Path(source)
     if folder.is_dir():
         kind = PARTS if (folder / "denoiser").is_dir() or not (folder / "unet").is_dir() else tuple(BASE_PARTS)
         missing = [part for part in kind if not (folder / part).is_dir()]
         if missing:
             raise BadInput(f"the prior '{folder}' lacks the folder '{missing[0]}'; it needs {', '.join(kind)}")
         if kind is PARTS:
-            return _read_prior(folder).to(device)
-    return _from_stable_diffusion(str(source)).to(device)
+            return _read_prior(folder).to(device, torch.float32)
+    return _from_stable_diffusion(str(source)).to(device, torch.float32)
 
 
 def _read_prior(folder: Path) -> JokerPrior:

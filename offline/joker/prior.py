@@ -59,14 +59,12 @@ class BoundPrior:
         self._normals = normals.to(device)
         with torch.no_grad():
             self._text = networks.text([prompt] if guidance == 1 else [prompt, ""])
-            # The reference is always seen the same way: the encoder's mean rather than a draw.
-            still = networks.vae.encode((reference[None].to(device) * 2 - 1).to(networks.vae.dtype)).latent_dist.mode()
-            self._reference = still.float() * networks.vae.config.scaling_factor
+            self._reference = networks.encode(reference[None].to(device))
         self._seen: tuple[int, HiddenStates] | None = None
 
-    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Pictures [V, 3, P, P], 0..1 → latents [V, c, h, w], drawn from the encoder's distribution."""
-        return self.networks.encode(pictures.to(self._normals), generator)
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Pictures [V, 3, P, P], 0..1 → latents [V, c, h, w]."""
+        return self.networks.encode(pictures.to(self._normals))
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import train_autoencoder
 from offline.joker.captures import read
 from offline.joker.convert import cli as convert_cli
-from offline.joker.networks import JokerPrior, load_networks
+from offline.joker.networks import JokerPrior, load_networks, pack
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior import Prior, load_prior, sample
 from offline.joker.prior_config import CONFIGS
@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--steps", type=int, help="train until this step")
     train.add_argument("--device", default="auto", help="; ".join(DEVICES))
     train.add_argument("--threads", type=int, default=0, help="processor threads (default: all cores)")
+    packing = jobs.add_parser("pack", help="write a trained prior in half precision, to hand on")
+    packing.add_argument("prior", metavar="NAME_OR_FOLDER")
+    packing.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
     measure = jobs.add_parser("measure", help="ask for looks that only the sentence can tell")
     measure.add_argument("prior", metavar="NAME_OR_FOLDER")
     measure.add_argument(
@@ -63,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    {"world": _world, "convert": convert_cli.run, "train": _train, "measure": _measure}[args.job](args)
+    {"world": _world, "convert": convert_cli.run, "train": _train, "pack": _pack, "measure": _measure}[args.job](args)
 
 
 def _world(args: argparse.Namespace) -> None:
@@ -110,6 +113,12 @@ def _train(args: argparse.Namespace) -> None:
 
     training.train(pairs, more, check)
     print(f"{training.progress.step} steps; next: mien prior measure {args.out} -o FOLDER")
+
+
+def _pack(args: argparse.Namespace) -> None:
+    pack(args.prior, args.out)
+    size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
+    print(f"{size / 1e6:.1f} MB in {args.out}; next: mien prior measure {args.out} -o FOLDER")
 
 
 def validation_grid(networks: JokerPrior, shown: Batch) -> Tensor:

@@ -13,8 +13,8 @@ class PriorConfig:
     """The defaults are those of the small prior; `JOKER` has the paper's."""
 
     seed: int = 0
-    batch: int = 32
-    learning_rate: float = 4e-4
+    batch: int = 16
+    learning_rate: float = 6e-4
     warm_up: int = 200
     weight_decay: float = 1e-2
     clip: float = 1.0

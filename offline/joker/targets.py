@@ -36,7 +36,7 @@ def make_targets(
 
     def some(part: slice) -> Tensor:
         views = torch.arange(len(pictures))[part]
-        latents = denoiser.encode(pictures[part], stream(*seed, -1, part.start))
+        latents = denoiser.encode(pictures[part])
         noisy = [
             noised(denoiser, z[None], steps[0], stream(*seed, v)) for v, z in zip(views.tolist(), latents, strict=True)
         ]

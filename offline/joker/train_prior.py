@@ -45,7 +45,7 @@ def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generato
     """The loss of one batch; its time steps and noise are drawn from `generator`."""
     device, scheduler = prior.device, prior.scheduler
     with torch.no_grad():
-        target, reference = (prior.encode(p.to(device), generator) for p in (batch.target, batch.reference))
+        target, reference = (prior.encode(p.to(device)) for p in (batch.target, batch.reference))
     steps = torch.randint(scheduler.config.num_train_timesteps, (len(target),), generator=generator).to(device)
     noise = torch.randn(target.shape, generator=generator).to(device)
     text = prior.text(batch.captions)
@@ -113,7 +113,9 @@ class PriorTraining:
         prior.to(accelerator.device)
         self.parameters = choose_trained(prior, config.trained)
         self.averaged = [p.detach().clone() for p in self.parameters]
-        self.optimiser = torch.optim.AdamW(self.parameters, config.learning_rate, weight_decay=config.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
         self.progress = Progress()
         if (folder / CHECKPOINT).exists():
             self._restore()

@@ -54,7 +54,7 @@ class Oracle:
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
         self.alphas = torch.cumprod(1 - betas, 0)
 
-    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+    def encode(self, pictures: Tensor) -> Tensor:
         return pictures * 2 - 1
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class Straight:
         self.alphas = alphas
         self.asked: list[int] = []
 
-    def encode(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+    def encode(self, pictures: Tensor) -> Tensor:
         return pictures
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from offline.joker.networks import PARTS, JokerPrior, load_networks
+from offline.joker.networks import PARTS, JokerPrior, load_networks, pack
 from offline.joker.small import TOKENS, small_prior, word_tokenizer
 from offline.joker.world import words
 from runtime.errors import BadInput
@@ -18,7 +18,7 @@ from runtime.errors import BadInput
 def _inputs(prior: JokerPrior, count: int = 2) -> tuple[torch.Tensor, ...]:
     torch.manual_seed(1)
     pictures, steps = torch.rand(count, 3, 32, 32), torch.full((count,), 500)
-    return prior.encode(pictures, torch.Generator().manual_seed(0)), steps, prior.text(["a face"] * count), pictures
+    return prior.encode(pictures), steps, prior.text(["a face"] * count), pictures
 
 
 def test_every_self_attention_of_the_denoiser_sees_the_reference(tiny_prior: JokerPrior) -> None:
@@ -134,3 +134,24 @@ def test_the_folder_is_a_diffusers_pipeline(tiny_prior_folder: Path) -> None:
     assert index["denoiser"] == ["diffusers", "UNet2DConditionModel"]
     again = JokerPrior.from_pretrained(tiny_prior_folder)
     assert again.size == small_prior(size=32, widths=(16, 32)).size == 32
+
+
+def test_a_packed_prior_is_half_as_large_and_says_the_same(tiny_prior_folder: Path, tmp_path: Path) -> None:
+    pack(tiny_prior_folder, tmp_path / "packed")
+    before, after = load_networks(tiny_prior_folder), load_networks(tmp_path / "packed")
+    assert after.denoiser.dtype == after.text_encoder.dtype == torch.float32
+    for name in ("denoiser", "reference", "driving", "vae", "text_encoder"):
+        for a, b in zip(getattr(before, name).parameters(), getattr(after, name).parameters(), strict=True):
+            torch.testing.assert_close(a.half().float(), b, rtol=0, atol=0)
+    sizes = [(f / "denoiser" / "diffusion_pytorch_model.safetensors").stat().st_size
+             for f in (tiny_prior_folder, tmp_path / "packed")]  # fmt: skip
+    assert sizes[1] < 0.6 * sizes[0]
+    with pytest.raises(BadInput, match="there already"):
+        pack(tiny_prior_folder, tmp_path / "packed")
+
+
+def test_latents_are_the_middle_of_what_the_encoder_says(tiny_prior: JokerPrior) -> None:
+    pictures = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        spread = tiny_prior.vae.encode(pictures * 2 - 1).latent_dist
+        torch.testing.assert_close(tiny_prior.encode(pictures), spread.mean * tiny_prior.vae.config.scaling_factor)

@@ -86,8 +86,7 @@ def test_the_loss_is_the_error_of_what_the_scheduler_asks_for(prior: JokerPrior,
     made = training_loss(prior, batch, config, torch.Generator().manual_seed(5))
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        target = prior.encode(pictures, generator)
-        prior.encode(pictures, generator)
+        target = prior.encode(pictures)
         steps = torch.randint(1000, (2,), generator=generator)
         noise = torch.randn(target.shape, generator=generator)
     wanted = prior.scheduler.get_velocity(target, noise, steps) if prediction == "v_prediction" else noise
