@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from offline.track.front_view import rasterise_projected, vertex_normals
 from runtime.contract.axes import Array, Camera
@@ -31,3 +33,15 @@ def head_normals(model: HeadModel, identity: Array | None, expression: Array, ca
     """The normal map [3, size, size] of the head model at rest with an expression [52]."""
     vertices = model.vertices(identity, expression)[:FACE_VERTICES]
     return normal_map(vertices, model.triangles, camera, size)
+
+
+def face_weights(normals: Tensor, size: tuple[int, int], face: float) -> Tensor:
+    """Weights [B, 1, *size] of mean 1 each: 1 + `face` on the head model's normals [B, 3, P, P], 1 beside them.
+
+    The face is taken P / 16 pixels wider than the head model, whose mesh has no tongue to put out.
+    """
+    seen = (normals.amax(1, keepdim=True) > 0).to(normals.dtype)
+    around = normals.shape[-1] // 16
+    seen = F.max_pool2d(seen, 2 * around + 1, stride=1, padding=around)
+    weights = 1 + face * F.adaptive_avg_pool2d(seen, size)
+    return weights / weights.mean((2, 3), keepdim=True)

@@ -17,6 +17,10 @@ TOKENS = 24
 """Length of a caption, begin and end included."""
 WIDTHS = (48, 96, 128)
 TEXT_WIDTH = 96
+LATENTS = 8
+"""Channels of the latents, for four times four pixels each; four of them held shapes but not all colours."""
+QUIET = -4.0
+"""Logarithm of the variance that latents begin with; with much noise at first, channels stay unused."""
 
 
 def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -> JokerPrior:
@@ -33,7 +37,8 @@ def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -
     )  # fmt: skip
     attending = len(widths) - 1
     unet = {
-        "sample_size": size // 4, "layers_per_block": 1, "block_out_channels": tuple(widths), "norm_num_groups": 16,
+        "sample_size": size // 4, "in_channels": LATENTS, "out_channels": LATENTS, "layers_per_block": 1,
+        "block_out_channels": tuple(widths), "norm_num_groups": 16,
         "cross_attention_dim": TEXT_WIDTH, "attention_head_dim": 4,
         "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * attending,
         "up_block_types": ("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",),
@@ -44,9 +49,11 @@ def small_prior(size: int = 64, widths: Sequence[int] = WIDTHS, seed: int = 0) -
     for layer in controlnet_ends(driving):
         layer.reset_parameters()
     vae = AutoencoderKL(
-        block_out_channels=(16, 32, 64), layers_per_block=1, latent_channels=4, norm_num_groups=16, sample_size=size,
+        block_out_channels=(16, 32, 64), layers_per_block=1, latent_channels=LATENTS, norm_num_groups=4,
+        sample_size=size,
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
     )  # fmt: skip
+    nn.init.constant_(vae.quant_conv.bias[vae.config.latent_channels :], QUIET)
     scheduler = DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
         clip_sample=False, set_alpha_to_one=True, rescale_betas_zero_snr=True, timestep_spacing="trailing",

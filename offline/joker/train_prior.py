@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from offline.files import replaced
 from offline.joker.networks import JokerPrior
+from offline.joker.normals import face_weights
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior_config import PriorConfig
 from offline.tri2plane.checkpoint import optimiser_tensors, restore_optimiser
@@ -68,13 +69,6 @@ def level_weights(alphas: Tensor, cap: float, velocity: bool) -> Tensor:
         return torch.ones_like(alphas)
     ratio = (alphas / (1 - alphas) + velocity).clamp(min=1e-2)
     return ratio.clamp(max=cap) / ratio
-
-
-def face_weights(normals: Tensor, size: tuple[int, int], face: float) -> Tensor:
-    """Weights [B, 1, *size] of mean 1 each: 1 + `face` on the head model's normals [B, 3, P, P], 1 beside them."""
-    seen = (normals.amax(1, keepdim=True) > 0).to(normals.dtype)
-    weights = 1 + face * F.adaptive_avg_pool2d(seen, size)
-    return weights / weights.mean((2, 3), keepdim=True)
 
 
 def choose_trained(prior: JokerPrior, which: str) -> list[nn.Parameter]:

@@ -107,7 +107,7 @@ def test_a_perfect_autoencoder_has_no_error_but_its_divergence(tiny_prior: Joker
         def decode(self, value: torch.Tensor) -> argparse.Namespace:
             return argparse.Namespace(sample=value)
 
-    loss, error = reconstruction_loss(Perfect(), torch.rand(1, 3, 8, 8))
+    loss, error = reconstruction_loss(Perfect(), torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
     assert float(loss) == 0 and error == 0
 
 

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 from offline.joker.captures import Captures, Frame, create, finish, read, write_frame
 from offline.joker.networks import JokerPrior
+from offline.joker.normals import face_weights
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior_config import PriorConfig
 from offline.joker.small import small_prior
@@ -19,7 +20,6 @@ from offline.joker.train_prior import (
     CHECKPOINT,
     PriorTraining,
     choose_trained,
-    face_weights,
     level_weights,
     training_loss,
     unused_tail,
