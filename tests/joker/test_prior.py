@@ -11,6 +11,7 @@ from torch import Tensor
 from offline.joker.denoiser import ddim
 from offline.joker.networks import JokerPrior
 from offline.joker.prior import BoundPrior, Prior, sample
+from offline.joker.small import LATENTS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def looks(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 def test_the_reference_network_runs_once_a_level_not_once_a_view(prior: Prior, looks: list[int]) -> None:
     bound = _bind(prior)
-    noise = torch.randn(3, 4, 8, 8)
+    noise = torch.randn(3, LATENTS, 8, 8)
     ddim(bound, noise, [900, 500, 100], torch.arange(3))
     assert looks == [900, 500, 100]
     for view in range(3):
@@ -51,7 +52,7 @@ def test_the_reference_network_runs_once_a_level_not_once_a_view(prior: Prior, l
 
 def test_a_batch_says_what_its_views_say_alone(prior: Prior) -> None:
     bound = _bind(prior, guidance=2.0)
-    latents = torch.randn(3, 4, 8, 8)
+    latents = torch.randn(3, LATENTS, 8, 8)
     together = bound.clean(latents, 400, torch.tensor([2, 0, 1]))
     alone = [bound.clean(latents[n : n + 1], 400, torch.tensor([view])) for n, view in enumerate((2, 0, 1))]
     # Sums run in another order in a batch.
@@ -59,7 +60,7 @@ def test_a_batch_says_what_its_views_say_alone(prior: Prior) -> None:
 
 
 def test_guidance_goes_on_from_what_is_said_without_text(prior: Prior) -> None:
-    latents, view = torch.randn(1, 4, 8, 8), torch.tensor([0])
+    latents, view = torch.randn(1, LATENTS, 8, 8), torch.tensor([0])
     said = _bind(prior).output(latents, 300, view)
     unsaid = _bind(prior, prompt="").output(latents, 300, view)
     guided = _bind(prior, guidance=19.0).output(latents, 300, view)
@@ -76,7 +77,7 @@ def test_clean_latents_are_what_noise_or_velocity_says(
     before = scheduler.config.prediction_type
     scheduler.register_to_config(prediction_type=kind)
     try:
-        clean, noise, step = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8), torch.tensor([600])
+        clean, noise, step = torch.randn(1, LATENTS, 8, 8), torch.randn(1, LATENTS, 8, 8), torch.tensor([600])
         noisy = scheduler.add_noise(clean, noise, step)
         word = scheduler.get_velocity(clean, noise, step) if kind == "v_prediction" else noise
         monkeypatch.setattr(bound, "output", lambda *_: word)

@@ -15,7 +15,6 @@ from offline.joker import prior_cli
 from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import calibrate, reconstruction_loss, train_autoencoder
 from offline.joker.captures import create, finish, read, write_frame
-from offline.joker.networks import JokerPrior
 from offline.joker.pairs import Pairs
 from offline.joker.prior import load_prior
 from offline.joker.prior_config import CONFIGS, PriorConfig
@@ -87,7 +86,17 @@ def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Pat
     assert float(latents.std()) == pytest.approx(1.0, abs=0.15)
 
 
-def test_a_perfect_autoencoder_has_no_error_but_its_divergence(tiny_prior: JokerPrior) -> None:
+@pytest.mark.parametrize(
+    ("apart", "loss"),
+    [
+        ((0.0, 0.0, 0.0), 0.0),
+        ((0.1, 0.1, 0.1), 0.1 + 5 * 0.01),
+        ((0.3, 0.0, 0.0), 0.1 + 5 * 0.03 + 3 * (0.2 + 0.1 + 0.1) / 3),
+    ],
+)
+def test_the_autoencoders_loss_by_hand(apart: tuple[float, float, float], loss: float) -> None:
+    """Evenly off: no edges. The third is of a colour, the second is grey."""
+
     class Given:
         """A stand-in whose code is the picture itself."""
 
@@ -100,15 +109,16 @@ def test_a_perfect_autoencoder_has_no_error_but_its_divergence(tiny_prior: Joker
         def kl(self) -> torch.Tensor:
             return torch.zeros(1)
 
-    class Perfect:
+    class Off:
         def encode(self, value: torch.Tensor) -> Given:
             return Given(value)
 
         def decode(self, value: torch.Tensor) -> argparse.Namespace:
-            return argparse.Namespace(sample=value)
+            return argparse.Namespace(sample=value + torch.tensor(apart)[None, :, None, None])
 
-    loss, error = reconstruction_loss(Perfect(), torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
-    assert float(loss) == 0 and error == 0
+    made, error = reconstruction_loss(Off(), torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8))
+    assert float(made) == pytest.approx(loss, abs=1e-5)
+    assert error == pytest.approx(sum(x * x for x in apart) / 3 / 4, abs=1e-6)
 
 
 def test_cases_are_asked_with_and_without_the_sentence(tiny_prior_folder: Path, tmp_path: Path) -> None:

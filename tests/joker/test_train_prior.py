@@ -74,6 +74,14 @@ def test_an_error_on_the_face_weighs_more() -> None:
     torch.testing.assert_close(face_weights(normals, (2, 2), 0.0), torch.ones(1, 1, 2, 2))
 
 
+def test_a_tongue_in_front_of_the_head_model_weighs_as_the_face() -> None:
+    normals = torch.zeros(1, 3, 32, 32)
+    normals[:, :, 16, 16] = 0.5
+    weights = face_weights(normals, (32, 32), 1.0)[0, 0]
+    assert (weights > weights.min()).nonzero().aminmax(dim=0)[0].tolist() == [14, 14]
+    assert (weights > weights.min()).sum() == 25
+
+
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_the_loss_is_the_error_of_what_the_scheduler_asks_for(prior: JokerPrior, prediction: str) -> None:
     # An untrained denoiser whose last layer is zero says 0, so the loss is the mean square of what it should say.
