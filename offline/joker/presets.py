@@ -91,7 +91,7 @@ PAPER = DistillPreset(
 )  # fmt: skip
 STUDIO = DistillPreset(
     "studio", networks="lite", azimuths=9, elevations=5, levels=20, single=12, iterations=12, after=200, views=4,
-    resolutions=((0, 64),), patch=64, guidance=3.0, plane_rate=1e-2, network_rate=2.5e-3, falling=0.5, l1=1.0,
+    resolutions=((0, 64),), patch=64, guidance=1.5, plane_rate=1e-2, network_rate=2.5e-3, falling=0.5, l1=1.0,
     perceptual=1.0, sharpness=0.5, sparsity=1e-3, guide=0.5, pull=1e-3, skipped=0.25, batch=45,
 )  # fmt: skip
 PRESETS = {preset.name: preset for preset in (PAPER, STUDIO)}
