@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from offline.files import held
 from offline.joker.bank import BankInfo, is_finished, read_info, write_info
 from offline.joker.expressions import NEUTRAL, Expression, load_expressions, shipped
 from offline.joker.jobs import MOST, run_tasks
@@ -56,6 +57,11 @@ def distil_bank(args: argparse.Namespace, load_prior: LoadPrior) -> None:
         raise BadInput(f"--jobs must be 1 to {MOST}, not {args.jobs}")
     device = choose_device(args.device)
     info = bank_info(args)
+    with held(args.out):
+        _distil_all(args, info, device, load_prior)
+
+
+def _distil_all(args: argparse.Namespace, info: BankInfo, device: torch.device, load_prior: LoadPrior) -> None:
     prepare(args, info)
     tasks = [
         Task(args.out, expression, PRESETS[args.preset], args.prior, info.avatar, args.lpips, args.seed)

@@ -8,6 +8,7 @@ vae, text_encoder, tokenizer, scheduler    as in Stable Diffusion
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,6 +129,10 @@ def pack(source: str | os.PathLike[str], folder: Path) -> None:
     for path in folder.glob("*/*.safetensors"):
         halves = {name: value.half() if value.is_floating_point() else value for name, value in load_file(path).items()}
         save_file(halves, path, metadata={"format": "pt"})
+    for path in folder.rglob("*.json"):
+        values = json.loads(path.read_text())
+        if values.pop("_name_or_path", None) is not None:  # a folder of this machine
+            path.write_text(json.dumps(values, indent=2))
 
 
 def load_networks(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> JokerPrior:
@@ -143,8 +148,8 @@ def load_networks(source: str | os.PathLike[str], device: torch.device | str = "
         if missing:
             raise BadInput(f"the prior '{folder}' lacks the folder '{missing[0]}'; it needs {', '.join(kind)}")
         if kind is PARTS:
-            return _read_prior(folder).to(device, torch.float32)
-    return _from_stable_diffusion(str(source)).to(device, torch.float32)
+            return _read_prior(folder).to(device)
+    return _from_stable_diffusion(str(source)).to(device)
 
 
 def _read_prior(folder: Path) -> JokerPrior:
@@ -163,7 +168,9 @@ def _from_stable_diffusion(source: str) -> JokerPrior:
 
 
 def _part(kind: Any, source: str, name: str) -> Any:
-    weights = {} if kind in (CLIPTokenizer, DDIMScheduler) else {"use_safetensors": True}
+    weights: dict[str, Any] = {}
+    if kind not in (CLIPTokenizer, DDIMScheduler):
+        weights = {"use_safetensors": True, "dtype" if kind is CLIPTextModel else "torch_dtype": torch.float32}
     try:
         return kind.from_pretrained(source, subfolder=name, **weights)
     except (OSError, ValueError, KeyError, RuntimeError) as error:

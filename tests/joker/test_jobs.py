@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from offline.files import held
 from offline.joker import cli, task
 from offline.joker.bank import base_path, head_path, is_finished, read_base, read_head, read_info, work_path
 from offline.joker.cli import bank_info, distil_bank
@@ -22,7 +23,7 @@ from offline.joker.task import Task
 from offline.tri2plane.checkpoint import save
 from offline.tri2plane.presets import PRESETS as SIZES
 from offline.tri2plane.train import make_optimiser
-from runtime.errors import BadInput
+from runtime.errors import BadInput, Unavailable
 from tests.joker.balls import BallPrior
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
 
@@ -125,6 +126,13 @@ def test_a_bank_for_an_avatar_starts_from_its_planes(tmp_path: Path) -> None:
     assert 0 < (head.fine - start.fine).abs().max() < 0.2
     assert cv2.imread(str(tmp_path / "bank" / "reference.png")).shape == (512, 512, 3)
     assert not base_path(tmp_path / "bank").exists()
+
+
+def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run", tiny_clip(tmp_path / "clip"))
+    save(run, make_optimiser(run))
+    with held(tmp_path / "bank"), pytest.raises(Unavailable, match="another command is at work"):
+        distil_bank(arguments(tmp_path, "--avatar", str(tmp_path / "run")), ball_prior)
 
 
 @pytest.mark.slow

@@ -146,6 +146,7 @@ def test_a_packed_prior_is_half_as_large_and_says_the_same(tiny_prior_folder: Pa
     sizes = [(f / "denoiser" / "diffusion_pytorch_model.safetensors").stat().st_size
              for f in (tiny_prior_folder, tmp_path / "packed")]  # fmt: skip
     assert sizes[1] < 0.6 * sizes[0]
+    assert not [p for p in (tmp_path / "packed").rglob("*.json") if str(tiny_prior_folder) in p.read_text()]
     with pytest.raises(BadInput, match="there already"):
         pack(tiny_prior_folder, tmp_path / "packed")
 
