@@ -1,4 +1,4 @@
-"""The demo avatar with a bank that is made of its own planes: what a distilled one does, without a distillation."""
+"""The demo avatar with another bank, made of its own planes, whose heads are so known exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import GRAPHS, read_bundle
 from runtime.contract.drive import DriveState, coefficients
 from runtime.demo import DEMO
-from runtime.engines.bank import LEVELS, BankPlanes, BankSession
+from runtime.engines.bank import LEVELS, BankPlanes, BankSession, planes_of
 from runtime.engines.chain import Inputs
 from runtime.engines.onnxruntime import OnnxRuntimeEngine
 
@@ -35,12 +35,14 @@ class BankedDemo:
             name: engine.load(bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name]) for name in GRAPHS
         }
         self._inputs = Inputs(bundle.manifest.latent)
+        own = planes_of(bundle)
+        self._idle = BankSession(own).inputs(DriveState()) if own else {}
         self.bank = packed([self._difference(expression, head) for expression, head in MADE])
         self._session = BankSession(self.bank)
 
     def planes(self, state: DriveState) -> dict[str, NDArray[np.float32]]:
         """Coarse and fine, [1, 3, H, W, C]."""
-        made: Mapping[str, NDArray[Any]] = self._graphs["generator"].run(self._inputs.drive(state))
+        made: Mapping[str, NDArray[Any]] = self._generated(state)
         added, planes = self._session.inputs(state), {}
         for name in LEVELS:
             planes[name] = made[name] + (added[f"bank_{name}"] * added[f"bank_{name}_scale"]).reshape(made[name].shape)
@@ -52,9 +54,12 @@ class BankedDemo:
         picture = self._graphs["sr"].run({name: rendered[name] for name in ("features", "alpha")})["rgba"][0]
         return np.asarray(picture, np.uint8)
 
+    def _generated(self, state: DriveState) -> Mapping[str, NDArray[Any]]:
+        """What the generator makes while none of the bundle's own expressions plays."""
+        return self._graphs["generator"].run(self._inputs.drive(state) | self._idle)
+
     def _difference(self, expression: BankExpression, head: Mapping[str, float]) -> dict[str, NDArray[Any]]:
-        drives = [self._inputs.drive(DriveState(coefficients(values))) for values in (head, expression.given)]
-        wanted, base = (self._graphs["generator"].run(drive) for drive in drives)
+        wanted, base = (self._generated(DriveState(coefficients(values))) for values in (head, expression.given))
         return {name: wanted[name][0] - base[name][0] for name in LEVELS}
 
 

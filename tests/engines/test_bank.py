@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from offline.studio.performance import performance
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bank import BankExpression
-from runtime.contract.bundle import BANK_FILE, Bundle, GraphInfo, Tensor
+from runtime.contract.bundle import BANK_FILE, Bundle, GraphInfo, Tensor, read_bundle
 from runtime.contract.drive import BANK, DriveState, coefficients
 from runtime.demo import DEMO
 from runtime.driving.mixer import Mixer
@@ -126,6 +126,14 @@ def test_a_bank_that_unpacks_too_large_is_refused(small: BankPlanes, monkeypatch
 @pytest.fixture(scope="module")
 def demo() -> BankedDemo:
     return BankedDemo()
+
+
+@needs_demo
+def test_the_demo_avatar_ships_with_a_bank() -> None:
+    shipped = read_bundle(DEMO)
+    played = {e.name: e for e in shipped.manifest.bank}
+    assert len(played) >= 8 and played["tongue out"].drive == "tongueOut"
+    assert len(shipped.files[BANK_FILE]) / len(played) <= 2e6
 
 
 @needs_demo
