@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.files import replaced
 from runtime.contract.axes import Camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
 from runtime.errors import BadInput
@@ -103,16 +104,16 @@ class Clip:
                 raise BadInput(f"'{path}' already holds a different clip; choose another folder or delete it")
             return clip
         (path / "frames").mkdir(parents=True, exist_ok=True)
-        _replace(path / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
+        replaced(path / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
         text = json.dumps(info.to_json(), indent=1)
-        _replace(path / "clip.json", lambda temporary: temporary.write_text(text))
+        replaced(path / "clip.json", lambda temporary: temporary.write_text(text))
         return clip
 
     def with_torso(self, torso: NDArray[np.floating]) -> Clip:
         """The clip with `torso` [N, 3] among its arrays, on disk as well."""
         given = self._arrays | {"torso": np.asarray(torso, np.float32)}
         checked = _checked_arrays(given, self.info.frames, self.folder)
-        _replace(self.folder / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
+        replaced(self.folder / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
         return Clip(self.folder, self.info, checked)
 
     def __len__(self) -> int:
@@ -155,7 +156,7 @@ class Clip:
         ok, data = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 3])
         if not ok:
             raise ValueError(f"frame {index} could not be encoded")
-        _replace(self.frame_path(index), lambda temporary: temporary.write_bytes(data.tobytes()))
+        replaced(self.frame_path(index), lambda temporary: temporary.write_bytes(data.tobytes()))
 
     def state(self, index: int) -> DriveState:
         """The drive state of one frame."""
@@ -172,16 +173,6 @@ def drive_arrays(states: Sequence[DriveState]) -> dict[str, NDArray[np.float32]]
     """The five per-frame arrays of a performance, float32, first axis frames."""
     names = ("expression", "detail", "rotation", "translation", "timestamp")
     return {name: np.array([getattr(s, name) for s in states], np.float32) for name in names}
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write(temporary)` make a file beside `path`, then move it into place."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:

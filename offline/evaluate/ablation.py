@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from offline.evaluate.held_out import chosen, columns, faces_found, look, means
 from offline.evaluate.judges import Judges
 from offline.evaluate.pictures import Picture, truth_and_prediction
 from offline.evaluate.report import as_json, device_name
+from offline.files import replaced
 from offline.tri2plane.checkpoint import CPU, Run, load
 from offline.tri2plane.cli import new_run
 from offline.tri2plane.config import TrainConfig
@@ -169,7 +169,5 @@ def _row(run: Run, clip: Clip, variant: Variant, indices: list[int], judges: Jud
         "steps": run.step, "minutes": run.seconds / 60, **{name: found[name] for name in FIGURES},
         **faces_found([faces for _, faces in frames]),
     }  # fmt: skip
-    temporary = path.with_name(f".{os.getpid()}-row.json")
-    temporary.write_text(as_json(row))
-    os.replace(temporary, path)
+    replaced(path, lambda temporary: temporary.write_text(as_json(row)))
     return dict(json.loads(path.read_text()))

@@ -70,8 +70,7 @@ def score_terms(
 
 def _held_back(head: DistilledHead, alpha: Tensor, preset: DistillPreset) -> Terms:
     """Little opacity, and planes near those that were started from."""
-    start, now = head.start, head.planes
-    pull = sum((a - b).square().mean() for a, b in zip(now, start, strict=True))
+    pull = sum((moved - start).square().mean() for moved, start in zip(head.planes, head.start, strict=True))
     return {
         "sparse": preset.sparsity * (alpha.float().square() + 0.01).sqrt().mean(),
         "pull": preset.pull * torch.as_tensor(pull),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from offline.files import replaced
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
@@ -137,15 +137,11 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     if run.polishing:
         tensors |= {f"polish.{k}": v for k, v in run.polishing.optimiser.items()}
         meta["polish"] = {"seconds": run.polishing.seconds, "random": run.polishing.random}
-    temporary = run.folder / f".{os.getpid()}-checkpoint.safetensors"
-    try:
-        contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        save_file(contiguous, temporary, metadata={"mien": json.dumps(meta)})
-        if not (run.folder / HEAD_MODEL).exists():
-            run.head_model.save(run.folder / HEAD_MODEL)
-        os.replace(temporary, run.folder / "checkpoint.safetensors")
-    finally:
-        temporary.unlink(missing_ok=True)
+    if not (run.folder / HEAD_MODEL).exists():
+        run.head_model.save(run.folder / HEAD_MODEL)
+    contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    about = {"mien": json.dumps(meta)}
+    replaced(run.folder / "checkpoint.safetensors", lambda temporary: save_file(contiguous, temporary, metadata=about))
     (run.folder / "config.json").write_text(json.dumps(meta, indent=1))
 
 

@@ -32,6 +32,7 @@ class Repertoire:
         self._overlaid = {e.name: e.overlaid for e in self.bank}
         self._drives = [(k, INDEX[e.drive]) for k, e in enumerate(self.bank) if e.drive]
         self._coefficients = [coefficients(e.overlaid) for e in self.bank]
+        self._brought = {k: np.array([c[drive] for c in self._coefficients], np.float32) for k, drive in self._drives}
         self._claims = [_claims(e) for e in self.bank]
 
     def overlaid(self, name: str) -> dict[str, float]:
@@ -42,17 +43,22 @@ class Repertoire:
         """`state` with what its coefficients play: a `drive` coefficient becomes the weight of its expression, whose
         own coefficients are laid over the face as far; the generator then is not given the drive.
 
-        Details are what tracking adds to everyday faces; they fade as an expression of the avatar's own comes.
+        What an expression that plays already brings of a drive, as "left cheek" may of `cheekPuff`, asks for nothing
+        and goes to the generator. Details are what tracking adds to everyday faces; they fade as an expression comes.
         """
         if not self.bank:
             return state
         expression, bank = state.expression.copy(), state.bank.copy()
+        asked: list[tuple[int, float]] = []
         for k, drive in self._drives:
-            asked, expression[drive] = float(expression[drive]), 0.0
-            if asked > bank[k]:
-                share = (asked - bank[k]) / (1.0 - bank[k])
+            brought = min(float(bank[: len(self.bank)] @ self._brought[k]), float(expression[drive]))
+            asked.append((k, float(expression[drive]) - brought))
+            expression[drive] = brought
+        for k, weight in asked:
+            if weight > bank[k]:
+                share = (weight - bank[k]) / (1.0 - bank[k])
                 expression += share * self._claims[k] * (self._coefficients[k] - expression)
-                bank[k] = asked
+                bank[k] = weight
         return replace(state, expression=expression, bank=bank, detail=state.detail * (1.0 - bank.max()))
 
 

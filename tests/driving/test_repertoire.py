@@ -184,3 +184,25 @@ def test_a_script_that_names_them_wrongly(own: str, message: str) -> None:
         parse_script(f"version: 1\nevents:\n  - {{at: 0, own: {own}}}\n", repertoire=OWN)
     with pytest.raises(BadInput, match="not a known expression of this avatar"):
         parse_script("version: 1\nevents:\n  - {at: 0, own: {tongue out: 1}}\n")
+
+
+def test_what_an_expression_brings_of_a_drive_sets_off_no_other() -> None:
+    # Both cheeks follow cheekPuff, the left one brings it. Played by name at 0.5, over a face that puffs 0.7 in all.
+    both = BankExpression("both cheeks", "two", {"cheekPuff": 1.0}, "cheekPuff")
+    left = BankExpression("left cheek", "one", {"cheekPuff": 1.0})
+    repertoire = Repertoire((both, left))
+    bank = np.zeros(BANK, np.float32)
+    bank[1] = 0.5
+    for live, wanted in ((0.5, 0.0), (0.7, 0.2)):
+        made = repertoire.driven(DriveState(coefficients({"cheekPuff": live}), bank=bank))
+        assert made.bank[:2] == pytest.approx([wanted, 0.5], abs=1e-6)
+        assert made.expression[INDEX["cheekPuff"]] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_one_drive_does_not_set_off_another() -> None:
+    # The first lays jawOpen over the face, which plays the second where the face itself asks for it.
+    first = BankExpression("first", "a", {"jawOpen": 1.0}, "tongueOut")
+    second = BankExpression("second", "b", {"mouthFunnel": 1.0}, "jawOpen")
+    made = Repertoire((first, second)).driven(DriveState(coefficients({"tongueOut": 1.0})))
+    assert made.bank[:2].tolist() == [1.0, 0.0]
+    assert made.expression[INDEX["jawOpen"]] == 1.0

@@ -50,8 +50,8 @@ def test_area_means_and_enlarged_planes_by_hand() -> None:
 
 def test_a_head_shows_what_its_start_shows_until_it_learns() -> None:
     head = fresh_head().eval()
-    for now, start in zip(head.planes, head.start, strict=True):
-        assert torch.equal(now, start)
+    for learned, start in zip(head.planes, head.start, strict=True):
+        assert torch.equal(learned, start)
     with torch.no_grad():
         head.coarse_added.add_(0.5)
     torch.testing.assert_close(head.planes.fine, head.start.fine + 0.5)  # the fine level follows the coarse one
