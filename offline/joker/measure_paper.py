@@ -1,18 +1,22 @@
-"""What the `paper` preset costs with Stable Diffusion 1.5's shapes: every part run once here, with random weights.
+"""What the `paper` preset costs with Stable Diffusion 1.5's shapes and random weights.
 
     python -m offline.joker.measure_paper -o FILE
 
-Each part's time, floating-point operations and the process's peak memory are written as JSON, with how often the preset
-runs it and what that comes to on a GPU of a given speed.
+Runs every part once, and then one full step of the distillation as `mien distill` runs it. Each part's time and
+floating-point operations, the step's time and the process's peak memory are written as JSON, with how often the preset
+runs each part and what that comes to on a GPU of a given speed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -21,14 +25,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from offline.joker.distill import Distillation
 from offline.joker.losses import fit_terms
 from offline.joker.nerf import HEAD_BOX, DistilledHead, HeadRenderer, fresh_planes
 from offline.joker.networks import JokerPrior
 from offline.joker.presets import PAPER
-from offline.joker.prior import Prior
+from offline.joker.prior import BoundPrior, Prior
 from offline.joker.small import word_tokenizer
 from offline.joker.targets import stream
-from offline.joker.views import camera_tensors, grid
+from offline.joker.views import View, camera_tensors, grid
 from offline.joker.world import words
 from offline.tri2plane.devices import choose_device, peak_memory
 from offline.tri2plane.presets import PRESETS
@@ -39,6 +44,10 @@ H200_BF16 = 989e12
 SHARES = (0.2, 0.5)
 """Shares of that which networks of this kind reach, pessimistic and optimistic: an assumption."""
 STEP = 500
+FITTED = 4
+"""Views whose fitting is measured; an iteration of the preset fits more."""
+ONE_STEP = replace(PAPER, azimuths=FITTED, elevations=1, levels=2, single=1, iterations=1, after=1, views=FITTED)
+"""Both stages with all their parts, once each."""
 
 
 @dataclass(frozen=True)
@@ -75,41 +84,76 @@ def stable_diffusion_shapes(dtype: torch.dtype = torch.bfloat16) -> JokerPrior:
     return JokerPrior(denoiser, reference, driving, vae, text, word_tokenizer(words()), scheduler)
 
 
-def parts(device: torch.device) -> list[Part]:
-    """Every part of a step of the distillation, run and counted once."""
-    networks = stable_diffusion_shapes().to(device)
-    prior = Prior(networks)
+def fresh_head(device: torch.device) -> DistilledHead:
+    """A head that the preset would begin with."""
     sizes = PRESETS[PAPER.networks]
-    head = DistilledHead(HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(0))).to(device)
-    views = grid(PAPER.azimuths, PAPER.elevations)
-    one, some = camera_tensors(views[:1], device), camera_tensors(views[:: len(views) // 4][:4], device)
-    size = networks.size
-    picture = torch.rand(1, 3, size, size, device=device)
-    bound = prior.bind(picture[0].cpu(), torch.rand(1, 3, size, size), "a face", PAPER.guidance)
-    latents, view = bound.encode(picture), torch.tensor([0])
-    evaluations = PAPER.single * len(views)
-    multi = (PAPER.levels - PAPER.single) * len(views)
-    pictures = evaluations + len(views)
-    iterations = PAPER.single * PAPER.iterations + PAPER.after
+    return DistilledHead(HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(0))).to(device)
 
-    def iterate() -> None:
-        targets = torch.rand(4, 3, PAPER.resolution(0, size), PAPER.resolution(0, size), device=device)
-        terms = fit_terms(head, some, targets, (0.0, 0.0), PAPER, None)
-        torch.stack(list(terms.values())).sum().backward()
+
+def bind(prior: Prior, views: Sequence[View]) -> BoundPrior:
+    """The prior told noise: what is seen costs the same."""
+    reference, *normals = torch.rand(1 + len(views), 3, prior.size, prior.size, generator=stream(1))
+    return prior.bind(reference, torch.stack(normals), "a face", PAPER.guidance)
+
+
+def parts(prior: Prior) -> list[Part]:
+    """Every part of the distillation, run and counted once."""
+    device, size = prior.networks.device, prior.size
+    head, views = fresh_head(device), grid(PAPER.azimuths, PAPER.elevations)
+    one = camera_tensors(views[:1], device)
+    bound, picture = bind(prior, views[:1]), torch.rand(1, 3, size, size, device=device)
+    latents, view = bound.encode(picture), torch.tensor([0])
+    evaluations = PAPER.levels * len(views)
+    pictures = (PAPER.single + 1) * len(views)
 
     @torch.no_grad()
     def show() -> None:
-        head.shown(one, size)
+        with torch.autocast(device.type, torch.bfloat16, enabled=PAPER.autocast):
+            head.shown(one, size)
 
     plan: list[tuple[str, Callable[[], object], int]] = [
         ("render a view", show, pictures),
         ("encode a view", lambda: bound.encode(picture), pictures),
         ("look at the reference, with and without text", lambda: bound.look_again(STEP), PAPER.levels),
-        ("denoise a view, with and without text", lambda: bound.clean(latents, STEP, view), evaluations + multi),
+        ("denoise a view, with and without text", lambda: bound.clean(latents, STEP, view), evaluations),
         ("decode a view", lambda: bound.decode(latents), pictures),
-        ("fit 4 of an iteration's 64 patches", iterate, iterations * PAPER.views // 4),
+        *_fits(head, size),
     ]
     return [_run(name, what, times, device) for name, what, times in tqdm(plan, unit="part")]
+
+
+def _fits(head: DistilledHead, size: int) -> list[tuple[str, Callable[[], object], int]]:
+    """Fitting at each of the preset's resolutions, and how often."""
+    device = head.coarse_added.device
+    cameras = camera_tensors(grid(FITTED, 1), device)
+    iterations = PAPER.single * PAPER.iterations + PAPER.after
+
+    def fit(resolution: int) -> None:
+        targets = torch.rand(FITTED, 3, resolution, resolution, device=device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=PAPER.autocast):
+            terms = fit_terms(head, cameras, targets, (0.0, 0.0), PAPER, None)
+        torch.stack(list(terms.values())).sum().backward()
+
+    schedule = [*PAPER.resolutions, (iterations, size)]
+    return [
+        (
+            f"fit {FITTED} patches of pictures of {resolution}²", partial(fit, min(resolution, size)),
+            (end - start) * PAPER.views // FITTED,
+        )
+        for (start, resolution), (end, _) in pairwise(schedule)
+    ]  # fmt: skip
+
+
+def one_step(prior: Prior) -> float:
+    """Seconds of one full step of each stage, from a rendering by way of the prior to a step of the optimiser."""
+    device = prior.networks.device
+    head = fresh_head(device)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Distillation(
+            head, bind(prior, grid(ONE_STEP.azimuths, 1)), ONE_STEP, Path(folder), learn_networks=True,
+            progress=lambda done, doing: print(doing, flush=True),
+        )  # fmt: skip
+        return work.run().seconds
 
 
 def _run(name: str, what: Callable[[], object], times: int, device: torch.device) -> Part:
@@ -138,10 +182,13 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     device = choose_device(args.device)
-    done = parts(device)
+    prior = Prior(stable_diffusion_shapes().to(device))
+    done = parts(prior)
+    step = one_step(prior)
     peak, (slow, fast) = peak_memory(device) / 1e3, (hours(done, share * H200_BF16) for share in SHARES)
     figures = {
-        "machine": machine(), "device": str(device), "peak_gigabytes": peak,
+        "machine": machine(), "device": str(device), "torch": torch.__version__, "peak_gigabytes": peak,
+        "one_step": {"views": FITTED, "seconds": step},
         "parts": [asdict(part) for part in done],
         "hours_here": sum(part.seconds * part.times for part in done) / 3600,
         "hours_on_h200": [slow, fast], "assumed_shares": SHARES,
@@ -149,6 +196,7 @@ def main() -> None:
     args.out.write_text(json.dumps(figures, indent=1))
     for part in done:
         print(f"{part.name:48} {part.seconds:8.2f} s {part.flop / 1e12:9.2f} TFLOP x {part.times}")
+    print(f"one step of both stages for {FITTED} views {step:10.2f} s")
     print(f"peak {peak:.1f} GB; by operations alone {fast:.1f} to {slow:.1f} hours a head on an H200")
 
 
