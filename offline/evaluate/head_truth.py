@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offline.joker.ambiguity import picture_of
-from offline.joker.views import BACKGROUND, View, between
+from offline.joker.ambiguity import over_background, picture_of
+from offline.joker.views import View, between
 from offline.joker.world import EVERYDAY, FAMILIES, Look, expression, person
 from offline.studio.identity import Identity
-from offline.studio.render import Render, render
+from offline.studio.render import render
 from runtime.contract.drive import DriveState
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -56,7 +56,7 @@ def head_truth(seed: int, look_name: str, size: int, views: Sequence[View] | Non
     rivals = {n: _rivals(who, family, seen[n], size) for n in range(0, len(seen), AROUND)}
     return HeadTruth(
         f"{who.name}, {look.name}", who, look, seen, picture_of(who, EVERYDAY[0], 0.0, 0.0, size),
-        torch.stack([_over_background(r) for r in made]), np.stack([r.depth for r in made]),
+        torch.stack([over_background(r) for r in made]), np.stack([r.depth for r in made]),
         np.stack([r.normals for r in made]), rivals, tuple(rival.name for rival in family),
     )  # fmt: skip
 
@@ -72,8 +72,3 @@ def named_look(name: str) -> tuple[tuple[Look, ...], Look]:
 
 def _rivals(who: Identity, family: Sequence[Look], view: View, size: int) -> Tensor:
     return torch.stack([picture_of(who, look, view.yaw, view.pitch, size) for look in family])
-
-
-def _over_background(made: Render) -> Tensor:
-    picture = made.color + BACKGROUND * (1 - made.alpha[..., None])
-    return torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32)).clamp(0, 1)

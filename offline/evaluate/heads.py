@@ -31,12 +31,12 @@ from offline.joker.ambiguity import nearest_look, picture_of
 from offline.joker.denoiser import Denoiser
 from offline.joker.distill import Distillation
 from offline.joker.memory import Batches
-from offline.joker.nerf import HEAD_BOX, DistilledHead, HeadRenderer, fresh_planes
+from offline.joker.nerf import DistilledHead
 from offline.joker.presets import DistillPreset
 from offline.joker.prior import Prior
 from offline.joker.schedule import noise_levels
-from offline.joker.targets import sample_views, stream
-from offline.joker.task import view_normals
+from offline.joker.targets import sample_views
+from offline.joker.task import PICTURE, view_normals
 from offline.joker.views import View, camera_tensors, grid
 from offline.joker.world import WHO, expression
 from offline.tri2plane.presets import PRESETS
@@ -191,10 +191,7 @@ def _shown(
         pictures = sample_views(bound, len(truth.views), steps, 0, Batches(preset.batch, "denoising", bar.write))
         return Seen(pictures, None), time.monotonic() - begun
     views = grid(preset.azimuths, preset.elevations)
-    torch.manual_seed(0)
-    sizes = replace(PRESETS[preset.networks], picture=512)
-    head = DistilledHead(HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(0)))
-    head = head.to(asked_of.device)
+    head = DistilledHead.fresh(replace(PRESETS[preset.networks], picture=PICTURE)).to(asked_of.device)
     work = Distillation(
         head, asked_of.about(truth, views, preset.guidance), preset, home, variant=row, learn_networks=True,
         say=bar.write, progress=lambda done, doing: bar.set_postfix_str(f"{done:.0%} {doing}"),
@@ -213,7 +210,7 @@ def render_head(head: DistilledHead, views: Sequence[View], size: int) -> Seen:
         pictures.append(head.shown(cameras, size).float().clamp(0, 1))
         rendered = head.rendered(cameras, head.rays)
         solid = torch.where(rendered.alpha > 0.5, rendered.depth, 0.0)
-        depths.append(F.interpolate(solid.float(), size=(size, size), mode="nearest")[:, 0])
+        depths.append(F.interpolate(solid.float(), size=(size, size), mode="nearest-exact")[:, 0])
     return Seen(torch.cat(pictures).cpu(), torch.cat(depths).cpu().numpy())
 
 

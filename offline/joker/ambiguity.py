@@ -18,7 +18,7 @@ from offline.joker.prior import Prior, sample
 from offline.joker.views import BACKGROUND, head_camera
 from offline.joker.world import EVERYDAY, FAMILIES, WHO, Look, expression, person
 from offline.studio.identity import Identity
-from offline.studio.render import render
+from offline.studio.render import Render, render
 from runtime.contract.drive import DriveState
 from runtime.contract.head_model import HeadModel
 
@@ -70,7 +70,11 @@ class Answers:
 def picture_of(who: Identity, look: Look, yaw: float, pitch: float, size: int) -> Tensor:
     """The truth over the plain background, [3, size, size]."""
     state = DriveState(expression=expression(look).astype(np.float32))
-    made = render(who, state, head_camera(yaw, pitch), size, look.manner)
+    return over_background(render(who, state, head_camera(yaw, pitch), size, look.manner))
+
+
+def over_background(made: Render) -> Tensor:
+    """A rendering over the plain background, [3, size, size], 0..1."""
     colour = made.color + BACKGROUND * (1 - made.alpha[..., None])
     return torch.from_numpy(colour.transpose(2, 0, 1).astype(np.float32)).clamp(0, 1)
 

@@ -1,7 +1,8 @@
 """A distilled bank on disk: expressions, each with the tri-planes of its head. No pickle.
 
     bank.json                  what the bank is and its expressions, in order
-    heads/SLUG.safetensors     a finished expression: `coarse` [3, C, h, w] and `fine` [3, C, H, W], float16
+    heads/SLUG.safetensors     a finished expression: `coarse` [3, C, h, w] and `fine` [3, C, H, W], float16; and what
+                               they were made from, so that a head of other words does not pass for this one
     base.safetensors           kind "alone": the networks and the neutral head
     work/SLUG/                 what going on after a kill needs, and previews
 
@@ -13,8 +14,10 @@ Files are written under another name and renamed, so that a kill leaves the old 
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,8 +119,18 @@ def work_path(folder: Path, expression: Expression) -> Path:
 
 
 def is_finished(folder: Path, expression: Expression) -> bool:
-    """Whether an expression has been distilled."""
-    return (base_path(folder) if expression.name == NEUTRAL else head_path(folder, expression)).is_file()
+    """Whether an expression has been distilled, as it is now and with the neutral head that is there now."""
+    path = base_path(folder) if expression.name == NEUTRAL else head_path(folder, expression)
+    return path.is_file() and _made_from(folder, expression) == _described(path).get("from")
+
+
+def _made_from(folder: Path, expression: Expression) -> dict[str, Any]:
+    """What a head's looks depend on, but for that which is one in a whole bank."""
+    own = {"prompt": expression.prompt, "coefficients": dict(expression.coefficients)}
+    base = base_path(folder)
+    if expression.name != NEUTRAL and base.is_file():
+        own["base"] = hashlib.sha256(base.read_bytes()).hexdigest()
+    return own
 
 
 def write_info(folder: Path, info: BankInfo) -> None:
@@ -155,23 +168,23 @@ def read_info(folder: Path) -> BankInfo:
 
 def write_head(folder: Path, expression: Expression, planes: Planes, notes: Mapping[str, Any]) -> None:
     """Write a finished head; `notes` are plain values on how it was made."""
-    meta = {"format": FORMAT, "version": VERSION, "expression": expression.as_dict(), "notes": dict(notes)}
+    meta = {"format": FORMAT, "version": VERSION, "from": _made_from(folder, expression), "notes": dict(notes)}
     save_tensors(head_path(folder, expression), _halves(planes), meta)
 
 
 def read_head(folder: Path, expression: Expression) -> Planes:
     """The planes of a finished expression, float32. Raises BadInput where it is not finished or not readable."""
-    path = head_path(folder, expression)
-    if not path.is_file():
+    if not is_finished(folder, expression):
         raise BadInput(f"'{expression.name}' is not distilled yet; finish it with: mien distill ... -o {folder}")
-    tensors, _ = load_tensors(path)
-    return _planes(path, tensors)
+    path = head_path(folder, expression)
+    return _planes(path, load_tensors(path)[0])
 
 
-def write_base(folder: Path, base: Base, notes: Mapping[str, Any]) -> None:
-    """Write the networks and the neutral head of a bank of kind "alone"."""
+def write_base(folder: Path, expression: Expression, base: Base, notes: Mapping[str, Any]) -> None:
+    """Write the networks and the neutral head, which is `expression`, of a bank of kind "alone"."""
     tensors = _halves(base.neutral) | {"box": base.box, **base.networks}
-    meta = {"format": FORMAT, "version": VERSION, "preset": base.preset.as_dict(), "notes": dict(notes)}
+    made = {"preset": base.preset.as_dict(), "from": _made_from(folder, expression)}
+    meta = {"format": FORMAT, "version": VERSION, "notes": dict(notes), **made}
     save_tensors(base_path(folder), tensors, meta)
 
 
@@ -197,15 +210,27 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, A
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `save_tensors` wrote. Raises BadInput where the file is not of this format and version."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get("mien", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, ValueError, OSError) as error:
-        raise BadInput(f"'{path}' cannot be read ({error}); delete it and run the same command again") from error
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    return tensors, _described(path)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """The description alone."""
+    with _opened(path) as file:
+        meta = json.loads((file.metadata() or {}).get("mien", "{}"))
     if not isinstance(meta, dict) or (meta.get("format"), meta.get("version")) != (FORMAT, VERSION):
         raise BadInput(f"'{path}' is not of version {VERSION} of {FORMAT}; delete it and run the same command again")
-    return tensors, meta
+    return meta
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, ValueError, OSError) as error:
+        raise BadInput(f"'{path}' cannot be read ({error}); delete it and run the same command again") from error
 
 
 def _halves(planes: Planes) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def distil_bank(args: argparse.Namespace, load_prior: LoadPrior) -> None:
 def _distil_all(args: argparse.Namespace, info: BankInfo, device: torch.device, load_prior: LoadPrior) -> None:
     prepare(args, info)
     tasks = [
-        Task(args.out, expression, PRESETS[args.preset], args.prior, info.avatar, args.lpips, args.seed)
+        Task(args.out, expression, PRESETS[args.preset], info.prior, info.avatar, args.lpips, args.seed)
         for expression in info.expressions
     ]
     due = [task for task in tasks if not is_finished(args.out, task.expression)]
@@ -74,6 +75,8 @@ def _distil_all(args: argparse.Namespace, info: BankInfo, device: torch.device, 
     for part in (first, due[len(first) :]):
         if part:
             run_tasks(part, min(args.jobs or len(devices), len(part)), devices, load_prior)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # for the processes that come
     print(f"{len(tasks)} expressions in {args.out}; next: mien bake {args.out} -o avatar.mien")
 
 
@@ -98,7 +101,8 @@ def bank_info(args: argparse.Namespace) -> BankInfo:
         raise BadInput("a bank needs --reference PHOTO, or an avatar to belong to: --avatar RUN")
     if not subject or not consent:
         raise BadInput("say whose likeness it is and who agreed to it, with --subject NAME and --consent TEXT")
-    info = BankInfo(kind, subject, consent, args.prior, args.preset, tuple(expressions), avatar, fingerprint)
+    prior = str(Path(args.prior).resolve()) if Path(args.prior).is_dir() else args.prior
+    info = BankInfo(kind, subject, consent, prior, args.preset, tuple(expressions), avatar, fingerprint)
     if (args.out / "bank.json").is_file():
         _check_same(args.out, read_info(args.out), info)
     return info
@@ -119,8 +123,13 @@ def _check_same(folder: Path, old: BankInfo, new: BankInfo) -> None:
     before: dict[str, Expression] = {e.slug: e for e in old.expressions}
     for expression in new.expressions:
         kept = before.get(expression.slug)
-        if kept is not None and kept != expression and is_finished(folder, kept):
+        if kept is not None and _looks(kept) != _looks(expression) and is_finished(folder, kept):
             raise BadInput(f"'{expression.name}' is finished with other words or coefficients; give it another name")
+
+
+def _looks(expression: Expression) -> tuple[str, Mapping[str, float]]:
+    """What of an expression its head depends on; how it is played may change."""
+    return expression.prompt, expression.coefficients
 
 
 def _difference(old: BankInfo, new: BankInfo) -> str:

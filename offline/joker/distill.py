@@ -23,9 +23,10 @@ from offline.joker.schedule import Round, plan
 from offline.joker.targets import make_targets, stream
 from offline.joker.views import View, camera_tensors, grid
 from offline.joker.work import Place, Work
+from runtime.errors import BadInput
 
 SAVE_SECONDS = 60.0
-"""A killed run loses at most this much work, and the time a save takes."""
+"""A kill loses at most this much of the optimiser's work, and the targets if they were in the making."""
 Progress = Callable[[float, str], object]
 """Is told the share that is done, 0..1, and what is going on."""
 
@@ -111,9 +112,12 @@ class Distillation:
         def tick(views: int) -> None:
             nonlocal done
             done += views
-            self.progress(share, f"round {place.round + 1}/{len(self.rounds)}, {done}/{len(self.views)} views denoised")
+            said = f"{done}/{len(self.views) * len(current.steps)} views denoised"
+            self.progress(share, f"round {place.round + 1}/{len(self.rounds)}, {said}")
 
-        targets = make_targets(self.denoiser, shown, current.steps, (self.seed, place.round), self.denoising, tick)
+        halves = self.preset.autocast and shown.device.type == "cuda"
+        with torch.autocast(shown.device.type, torch.float16, enabled=halves):
+            targets = make_targets(self.denoiser, shown, current.steps, (self.seed, place.round), self.denoising, tick)
         self.work.save_targets(targets, place)
         write_preview(self.work.previews / f"{place.round:03d}.png", targets, shown)
         return targets
@@ -151,7 +155,11 @@ class Distillation:
             loss += float(share)
             for parameter, gradient in zip(learned, gradients, strict=True):
                 parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        length = float(torch.nn.utils.clip_grad_norm_(learned, 1.0))
+        if not math.isfinite(loss + length):
+            raise BadInput(
+                f"iteration {iteration} has no finite loss or gradient; delete '{self.folder}' and try another --seed"
+            )
         self.optimiser.step()
         return loss
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import torch
@@ -33,7 +34,8 @@ _process: dict[str, Any] = {}
 def run_tasks(tasks: Sequence[Task], jobs: int, devices: Sequence[torch.device], load_prior: LoadPrior) -> None:
     """Distil all tasks, `jobs` at once, the n-th process on the n-th of the devices, over and over.
 
-    Raises Unavailable where a process dies; what is finished by then, and what others had begun, is kept.
+    Raises Unavailable where a process dies, and what a task raises. The others then stop too; what is finished, and
+    what they had begun, is kept.
     """
     with tqdm(total=100.0, unit="%", bar_format=BAR, desc=f"distil {len(tasks)} expression(s)") as bar:
         shares: dict[str, float] = {}
@@ -62,14 +64,20 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     reports: multiprocessing.Queue[Report] = context.Queue(PENDING)
     free: multiprocessing.Queue[str] = context.Queue()
+    stop = context.Event()
     for n in range(jobs):
         free.put(str(devices[n % len(devices)]))
     threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (free, reports, threads, load_prior))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (free, reports, stop, threads, load_prior))
+    names: dict[Future[None], str] = {}
+    due, left = list(tasks), set[Future[None]]()
     try:
-        names = {pool.submit(_in_process, task): task.expression.name for task in tasks}
-        left: set[Future[None]] = set(names)
-        while left:
+        while due or left:
+            while due and len(left) < jobs:  # what a pool has queued it also does after an error
+                task = due.pop(0)
+                begun = pool.submit(_in_process, task)
+                names[begun] = task.expression.name
+                left.add(begun)
             done, left = wait(left, LOOK, FIRST_COMPLETED)
             _drain(reports, hear)
             for future in done:
@@ -78,6 +86,7 @@ def _in_processes(
     except BrokenProcessPool as error:
         raise Unavailable("a process that distils stopped; run the same command again to go on") from error
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -90,17 +99,22 @@ def _drain(reports: multiprocessing.Queue[Report], hear: Callable[[str, float, s
 
 
 def _begin(
-    free: multiprocessing.Queue[str], reports: multiprocessing.Queue[Report], threads: int, load_prior: LoadPrior
-) -> None:
+    free: multiprocessing.Queue[str], reports: multiprocessing.Queue[Report], stop: Event, threads: int,
+    load_prior: LoadPrior,
+) -> None:  # fmt: skip
     """In a new process: take a device."""
     torch.set_num_threads(threads)
-    _process.update(device=torch.device(free.get(timeout=60)), reports=reports, load_prior=_once(load_prior))
+    device = torch.device(free.get(timeout=60))
+    _process.update(device=device, reports=reports, stop=stop, load_prior=_once(load_prior))
 
 
 def _in_process(task: Task) -> None:
     reports: multiprocessing.Queue[Report] = _process["reports"]
+    stop: Event = _process["stop"]
 
     def tell(*report: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt  # the distillation saves what it has
         try:
             reports.put_nowait(report)
         except queues.Full:

@@ -27,7 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from offline.joker.distill import Distillation
 from offline.joker.losses import fit_terms
-from offline.joker.nerf import HEAD_BOX, DistilledHead, HeadRenderer, fresh_planes
+from offline.joker.nerf import DistilledHead
 from offline.joker.networks import JokerPrior
 from offline.joker.presets import PAPER
 from offline.joker.prior import BoundPrior, Prior
@@ -86,8 +86,7 @@ def stable_diffusion_shapes(dtype: torch.dtype = torch.bfloat16) -> JokerPrior:
 
 def fresh_head(device: torch.device) -> DistilledHead:
     """A head that the preset would begin with."""
-    sizes = PRESETS[PAPER.networks]
-    return DistilledHead(HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(0))).to(device)
+    return DistilledHead.fresh(PRESETS[PAPER.networks]).to(device)
 
 
 def bind(prior: Prior, views: Sequence[View]) -> BoundPrior:

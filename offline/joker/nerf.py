@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from offline.joker.bank import Base, Planes
+from offline.joker.targets import stream
 from offline.joker.views import BACKGROUND, SHARE
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.layers import upsample
@@ -111,6 +112,12 @@ class DistilledHead(nn.Module):
         self.register_buffer("fine_start", start.fine.clone())
         self.coarse_added = nn.Parameter(torch.zeros_like(start.coarse))
         self.fine_added = nn.Parameter(torch.zeros_like(start.fine))
+
+    @classmethod
+    def fresh(cls, preset: Preset, seed: int = 0) -> DistilledHead:
+        """A head to learn from nothing, with networks of its own; drawn from `seed`."""
+        torch.manual_seed(seed)
+        return cls(HeadRenderer(preset, torch.tensor(HEAD_BOX)), fresh_planes(preset, stream(seed)))
 
     @property
     def planes(self) -> Planes:

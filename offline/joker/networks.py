@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -29,6 +31,8 @@ BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder"
               "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}  # fmt: skip
 """What of a Stable Diffusion pipeline is used, by subfolder."""
 
+INDEX = "model_index.json"
+"""Tells a pipeline folder; written last."""
 ASSETS = Path(__file__).with_name("assets") / SHIPPED_PRIOR
 
 
@@ -135,44 +139,87 @@ def pack(source: str | os.PathLike[str], folder: Path) -> None:
             path.write_text(json.dumps(values, indent=2))
 
 
-def load_networks(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> JokerPrior:
+def save_networks(networks: JokerPrior, folder: Path) -> None:
+    """Write a prior's pipeline folder; a file is moved into place once it is whole, so a kill leaves no half ones."""
+    fresh = folder / ".writing"
+    shutil.rmtree(fresh, ignore_errors=True)
+    networks.save_pretrained(fresh)
+    for path in sorted((p for p in fresh.rglob("*") if p.is_file()), key=lambda p: p.name == INDEX):
+        place = folder / path.relative_to(fresh)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, place)
+    shutil.rmtree(fresh)
+
+
+def load_networks(
+    source: str | os.PathLike[str], device: torch.device | str = "cpu", trained: bool = False
+) -> JokerPrior:
     """A prior from a folder, or one to train from a Stable Diffusion 1.5 folder or hub name, in float32.
 
-    `SHIPPED_PRIOR` is the name of the one that comes with Mien. Raises BadInput, naming the part, where a folder lacks
-    one or holds an unreadable one.
+    With `trained` it has to be a prior already, from a folder or the hub. `SHIPPED_PRIOR` is the name of the one that
+    comes with Mien. Raises BadInput, naming the part, where one is missing or cannot be read.
     """
     folder = ASSETS if source == SHIPPED_PRIOR else Path(source)
-    if folder.is_dir():
-        kind = PARTS if (folder / "denoiser").is_dir() or not (folder / "unet").is_dir() else tuple(BASE_PARTS)
-        missing = [part for part in kind if not (folder / part).is_dir()]
-        if missing:
-            raise BadInput(f"the prior '{folder}' lacks the folder '{missing[0]}'; it needs {', '.join(kind)}")
-        if kind is PARTS:
-            return _read_prior(folder).to(device)
-    return _from_stable_diffusion(str(source)).to(device)
+    if not folder.is_dir() and (len(folder.parts) > 2 or folder.is_absolute() or str(source).startswith((".", "~"))):
+        raise BadInput(f"there is no prior '{source}'; give its folder, or a name of the hub such as owner/model")
+    if not folder.is_dir():
+        return (_read_prior if trained else _from_stable_diffusion)(str(source)).to(device)
+    plain = (folder / "unet").is_dir() and not (folder / "denoiser").is_dir()
+    if plain and trained:
+        raise BadInput(f"'{folder}' is Stable Diffusion, not yet a prior; train one: mien prior train --base {folder}")
+    kind = tuple(BASE_PARTS) if plain else PARTS
+    missing = [part for part in kind if not (folder / part).is_dir()]
+    if missing:
+        raise BadInput(f"the prior '{folder}' lacks the folder '{missing[0]}'; it needs {', '.join(kind)}")
+    return (_from_stable_diffusion if plain else _read_prior)(str(folder)).to(device)
 
 
-def _read_prior(folder: Path) -> JokerPrior:
+def _read_prior(source: str) -> JokerPrior:
     classes = {"denoiser": UNet2DConditionModel, "reference": UNet2DConditionModel, "driving": ControlNetModel}
     classes |= {name: BASE_PARTS[name] for name in PARTS if name not in classes}
-    return JokerPrior(**{name: _part(kind, str(folder), name) for name, kind in classes.items()})
+    return JokerPrior(**_read_parts(classes, source))
 
 
 def _from_stable_diffusion(source: str) -> JokerPrior:
     """Both UNets and the ControlNet begin as the Stable Diffusion UNet (Joker: "initialized from pretrained")."""
-    parts = {name: _part(kind, source, name) for name, kind in BASE_PARTS.items()}
+    parts = _read_parts(BASE_PARTS, source)
     unet = parts.pop("unet")
     reference = UNet2DConditionModel.from_config(unet.config)
     reference.load_state_dict(unet.state_dict())
     return JokerPrior(unet, reference, ControlNetModel.from_unet(unet), **parts)
 
 
+def _read_parts(classes: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Every part by its name, and whether tokenizer and text encoder are of one kind."""
+    parts = {name: _part(kind, source, name) for name, kind in classes.items()}
+    words, known = len(parts["tokenizer"]), parts["text_encoder"].config.vocab_size
+    if words != known:
+        raise BadInput(f"the part 'tokenizer' of the prior '{source}' has {words} words, its text encoder {known}")
+    return parts
+
+
 def _part(kind: Any, source: str, name: str) -> Any:
-    weights: dict[str, Any] = {}
-    if kind not in (CLIPTokenizer, DDIMScheduler):
-        weights = {"use_safetensors": True, "dtype" if kind is CLIPTextModel else "torch_dtype": torch.float32}
     try:
-        return kind.from_pretrained(source, subfolder=name, **weights)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if kind is CLIPTokenizer:
+            return kind.from_pretrained(source, subfolder=name)
+        if kind is DDIMScheduler:
+            return _scheduler(source, name)
+        precision = {"dtype" if kind is CLIPTextModel else "torch_dtype": torch.float32}
+        made, about = kind.from_pretrained(
+            source, subfolder=name, use_safetensors=True, output_loading_info=True, **precision
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadInput(f"the part '{name}' of the prior '{source}' cannot be read ({reason})") from error
+    if about["missing_keys"]:
+        lacking = sorted(about["missing_keys"])[0]
+        raise BadInput(f"the part '{name}' of the prior '{source}' lacks weights, '{lacking}' among them")
+    return made
+
+
+def _scheduler(source: str, name: str) -> DDIMScheduler:
+    config = DDIMScheduler.load_config(source, subfolder=name)
+    for key in ("beta_start", "beta_end", "beta_schedule"):
+        if key not in config:
+            raise ValueError(f"its configuration lacks '{key}'")
+    return DDIMScheduler.from_config(config)

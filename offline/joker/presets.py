@@ -61,7 +61,7 @@ class DistillPreset:
     batch: int = 16
     """Views that the prior denoises at once, to begin with."""
     autocast: bool = True
-    """Whether networks run in bfloat16."""
+    """Whether the head's networks run in bfloat16, and on a GPU the prior's in float16 (guidance enlarges rounding)."""
 
     def __post_init__(self) -> None:
         if self.networks not in SIZES:

@@ -44,8 +44,8 @@ class Prior:
 
 
 def load_prior(source: str | os.PathLike[str], device: torch.device | str = "cpu") -> Prior:
-    """The prior in a folder or of a hub name. Raises BadInput that names what is missing."""
-    return Prior(load_networks(source, device))
+    """The trained prior in a folder or of a hub name. Raises BadInput that names what is missing."""
+    return Prior(load_networks(source, device, trained=True))
 
 
 class BoundPrior:

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import train_autoencoder
-from offline.joker.captures import read
+from offline.joker.captures import Captures, read
 from offline.joker.convert import cli as convert_cli
-from offline.joker.networks import JokerPrior, load_networks, pack
+from offline.joker.networks import INDEX, JokerPrior, load_networks, pack, save_networks
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior import Prior, load_prior, sample
-from offline.joker.prior_config import CONFIGS
+from offline.joker.prior_config import CONFIGS, PriorConfig
 from offline.joker.small import small_prior
-from offline.joker.train_prior import CHECKPOINT, PriorTraining, Progress
+from offline.joker.train_prior import PriorTraining, Progress
 from offline.joker.world_data import write_world
 from offline.tri2plane.devices import DEVICES, choose_device
 from runtime.errors import BadInput
@@ -79,32 +79,32 @@ def _world(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     if args.config not in CONFIGS:
         raise BadInput(unknown("config", args.config, CONFIGS))
+    if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
+        raise BadInput("--minutes and --steps must be positive")
     if args.threads:
         torch.set_num_threads(args.threads)
     config, device = CONFIGS[args.config], choose_device(args.device)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
-    begun = (args.out / CHECKPOINT).exists()
-    networks = load_networks(args.out) if begun else load_networks(args.base) if args.base else small_prior()
-    pairs = Pairs(
-        [read(folder) for folder in args.captures], networks.size, config.reference, config.dropout, config.tint
-    )
-    if not begun and not args.base:
-        networks.vae.to(accelerator.device)
-        print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, accelerator.device):.1f} dB")
+    captures = [read(folder) for folder in args.captures]
+    if not (args.out / INDEX).is_file() and accelerator.is_main_process:
+        _begin(args, captures, config, accelerator.device)
+    accelerator.wait_for_everyone()
+    networks = load_networks(args.out)
+    pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
     training = PriorTraining(networks, args.out, config, accelerator)
     held_out = Pairs([read(args.held_out)], networks.size, "frontal", 0.0, 0.0) if args.held_out else pairs
-    shown = held_out.fixed([(n % len(held_out.people), 1 + n % 2) for n in range(GRID)])
+    shown = held_out.fixed([_shown_pair(held_out, n) for n in range(GRID)])
 
     def check(step: int) -> None:
         training.average_into()
         try:
-            networks.save_pretrained(args.out)
+            save_networks(networks, args.out)
             grid = validation_grid(networks, shown)
         finally:
             training.restore_weights()
         write_picture(args.out / "previews" / f"{step:07d}.png", grid)
 
-    minutes = args.minutes if args.minutes or args.steps else 60.0
+    minutes = 60.0 if args.minutes is None and args.steps is None else args.minutes
 
     def more(progress: Progress) -> bool:
         return (args.steps is None or progress.step < args.steps) and (
@@ -113,6 +113,22 @@ def _train(args: argparse.Namespace) -> None:
 
     training.train(pairs, more, check)
     print(f"{training.progress.step} steps; next: mien prior measure {args.out} -o FOLDER")
+
+
+def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:
+    """Writes the prior that training begins with: the base, or a small one with an autoencoder of its own."""
+    networks = load_networks(args.base) if args.base else small_prior()
+    if not args.base:
+        networks.vae.to(device)
+        pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
+        print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, device):.1f} dB")
+    save_networks(networks, args.out)
+
+
+def _shown_pair(pairs: Pairs, n: int) -> tuple[int, int]:
+    """The n-th person and a picture that is not the reference."""
+    person = n % len(pairs.people)
+    return person, 1 + n % (len(pairs.people[person].frames) - 1)
 
 
 def _pack(args: argparse.Namespace) -> None:
@@ -133,6 +149,8 @@ def validation_grid(networks: JokerPrior, shown: Batch) -> Tensor:
 
 
 def _measure(args: argparse.Namespace) -> None:
+    if args.cases < 1:
+        raise BadInput(f"--cases is {args.cases}; it must be at least 1")
     prior = load_prior(args.prior, choose_device(args.device))
     asked = cases(args.cases, prior.size)
     answers = ask(prior, asked, args.guidance)

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from offline.joker.views import BACKGROUND, CENTRE, SHARE
 from offline.track.matte import Matting
@@ -57,11 +58,18 @@ def reference_picture(photo: Path) -> Picture:
 
 def read_photo(photo: Path) -> Picture:
     """RGB [H, W, 3] of a photo, turned upright as its file says. Raises BadInput where that cannot be had."""
-    pixels = cv2.imread(str(photo), cv2.IMREAD_COLOR) if photo.is_file() else None
+    try:
+        with Image.open(photo) as header:
+            width, height = header.size
+    except Image.DecompressionBombError:
+        width, height = LARGEST, LARGEST
+    except OSError:
+        width = height = 0
+    if width * height > LARGEST:
+        raise BadInput(f"'{photo}' has more than {LARGEST // 1_000_000} million pixels; make it smaller")
+    pixels = cv2.imread(str(photo), cv2.IMREAD_COLOR) if width else None
     if pixels is None:
         raise BadInput(f"'{photo}' is not a picture that can be read; give a JPEG or PNG file")
-    if pixels.shape[0] * pixels.shape[1] > LARGEST:
-        raise BadInput(f"'{photo}' has more than {LARGEST // 1_000_000} million pixels; make it smaller")
     return np.ascontiguousarray(pixels[..., ::-1])
 
 

@@ -31,20 +31,37 @@ def make_targets(
     """Renderings [V, 3, P, P] noised to time step ``steps[0]`` and denoised by DDIM over `steps`; on the processor.
 
     `seed` is the run's and the round's; each view has a stream of its own. The result has 8 bits a value, so that a run
-    that reads it again from disk goes on with the same. `tick` is told how many views each batch had.
+    that reads it again from disk goes on with the same. `tick` is told how many views were denoised, at each level.
     """
+    seen = _InBatches(denoiser, batches, tick)
+    latents = seen.encode(pictures)
+    noisy = [noised(denoiser, z[None], steps[0], stream(*seed, v)) for v, z in enumerate(latents)]
+    views = torch.arange(len(pictures), device=latents.device)
+    return eight_bits(seen.decode(ddim(seen, torch.cat(noisy), steps, views)))
 
-    def some(part: slice) -> Tensor:
-        views = torch.arange(len(pictures))[part]
-        latents = denoiser.encode(pictures[part])
-        noisy = [
-            noised(denoiser, z[None], steps[0], stream(*seed, v)) for v, z in zip(views.tolist(), latents, strict=True)
-        ]
-        made = denoiser.decode(ddim(denoiser, torch.cat(noisy), steps, views.to(latents.device)))
-        tick(len(views))
-        return eight_bits(made).cpu()
 
-    return torch.cat(list(batches.each(len(pictures), some)))
+class _InBatches:
+    """A `Denoiser` that is asked in batches: all of them at a level before the next, as the reference is seen anew."""
+
+    def __init__(self, denoiser: Denoiser, batches: Batches, tick: Callable[[int], object]) -> None:
+        self.denoiser, self.batches, self.tick = denoiser, batches, tick
+        self.alphas, self.size = denoiser.alphas, denoiser.size
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        return torch.cat(list(self.batches.each(len(pictures), lambda part: self.denoiser.encode(pictures[part]))))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """On the processor."""
+        decode = self.denoiser.decode
+        return torch.cat(list(self.batches.each(len(latents), lambda part: decode(latents[part]).cpu())))
+
+    def clean(self, latents: Tensor, step: int, views: Tensor) -> Tensor:
+        def some(part: slice) -> Tensor:
+            made = self.denoiser.clean(latents[part], step, views[part])
+            self.tick(len(made))
+            return made
+
+        return torch.cat(list(self.batches.each(len(views), some)))
 
 
 @torch.no_grad()

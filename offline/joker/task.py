@@ -25,10 +25,9 @@ from offline.joker.bank import (
 from offline.joker.denoiser import Denoiser
 from offline.joker.distill import Distillation, Progress
 from offline.joker.expressions import NEUTRAL, Expression
-from offline.joker.nerf import HEAD_BOX, DistilledHead, HeadRenderer, fresh_planes, resized
+from offline.joker.nerf import DistilledHead, HeadRenderer, resized
 from offline.joker.normals import head_normals
 from offline.joker.presets import DistillPreset
-from offline.joker.targets import stream
 from offline.joker.views import View, camera_tensors, grid
 from offline.perceptual import Lpips
 from offline.tri2plane.checkpoint import Run
@@ -41,6 +40,8 @@ from runtime.errors import BadInput
 
 REFERENCE = "reference.png"
 """The picture that the prior knows the person by, RGB over the background, in the bank's folder."""
+SAME = 2.0
+"""Mean difference (8-bit levels) up to which two reference pictures are the same one."""
 PICTURE = 512
 """Width of the pictures of an avatar from one photo, pixels."""
 
@@ -91,7 +92,10 @@ def distil_expression(
         head.to(device), denoiser, task.preset, work_path(task.folder, task.expression),
         skipped=task.preset.skipped if task.avatar else 0.0, learn_networks=fresh,
         judge=Lpips.load(task.lpips).to(device) if task.lpips else None, seed=task.seed,
-        settings={"expression": task.expression.as_dict(), "prior": task.prior, "lpips": str(task.lpips or "")},
+        settings={
+            "prompt": task.expression.prompt, "coefficients": dict(task.expression.coefficients), "prior": task.prior,
+            "lpips": str(task.lpips or ""),
+        },
         say=say, progress=progress,
     )  # fmt: skip
     place = distillation.run()
@@ -117,11 +121,17 @@ def view_normals(expression: Array, views: list[View], size: int) -> Tensor:
 
 
 def write_reference(folder: Path, picture: np.ndarray) -> None:
-    """Keep the reference, RGB [H, W, 3], in the bank's folder. Raises BadInput where it holds that of somebody else."""
+    """Keep the reference, RGB [H, W, 3], in the bank's folder. Raises BadInput where it holds that of somebody else.
+
+    One that is there stays: face tracking and networks give other last digits on another machine.
+    """
     path = folder / REFERENCE
+    if path.is_file():
+        kept = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if kept is None or kept.shape != picture.shape or np.abs(kept[..., ::-1] - picture.astype(float)).mean() > SAME:
+            raise BadInput(f"'{folder}' was begun with another reference picture; give that one, or another folder")
+        return
     data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-    if path.is_file() and path.read_bytes() != data:
-        raise BadInput(f"'{folder}' was begun with another reference picture; give that one, or another folder")
     folder.mkdir(parents=True, exist_ok=True)
     replaced(path, lambda temporary: temporary.write_bytes(data))
 
@@ -149,11 +159,7 @@ def _start(task: Task) -> tuple[DistilledHead, bool]:
         run = load_run(Path(task.avatar))[0]
         return DistilledHead(run.averaged, avatar_planes(run, task.expression.vector)), False
     if task.expression.name == NEUTRAL:
-        torch.manual_seed(task.seed)
-        sizes = replace(SIZES[task.preset.networks], picture=PICTURE)
-        return DistilledHead(
-            HeadRenderer(sizes, torch.tensor(HEAD_BOX)), fresh_planes(sizes, stream(task.seed))
-        ), True  # fmt: skip
+        return DistilledHead.fresh(replace(SIZES[task.preset.networks], picture=PICTURE), task.seed), True
     base = read_base(task.folder)
     return DistilledHead(HeadRenderer.of(base), base.neutral), False
 
@@ -165,4 +171,4 @@ def _finish(task: Task, head: DistilledHead, notes: dict[str, Any]) -> None:
         return
     renderer = head.renderer
     networks = {k: v.cpu() for k, v in renderer.state_dict().items() if k != "box"}
-    write_base(task.folder, Base(renderer.preset, renderer.box.cpu(), networks, planes), notes)
+    write_base(task.folder, task.expression, Base(renderer.preset, renderer.box.cpu(), networks, planes), notes)

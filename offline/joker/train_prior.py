@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -137,7 +138,7 @@ class PriorTraining:
     def _steps(self, pairs: Pairs, more: Callable[[Progress], bool]) -> Iterator[float]:
         recent: list[float] = []
         with tqdm(initial=self.progress.step, unit="step", desc="prior") as bar:
-            while more(self.progress):
+            while self._agreed(more(self.progress)):
                 loss = self._step(pairs)
                 recent.append(loss)
                 if len(recent) == 100:
@@ -146,6 +147,10 @@ class PriorTraining:
                     recent.clear()
                 bar.update()
                 yield loss
+
+    def _agreed(self, going_on: bool) -> bool:
+        """What the first of several processes says: each has a clock of its own."""
+        return bool(broadcast_object_list([going_on])[0])
 
     def _step(self, pairs: Pairs) -> float:
         config, step = self.config, self.progress.step

@@ -79,8 +79,3 @@ def camera_tensors(views: Sequence[View], device: torch.device | None = None) ->
     arrays = np.stack([c.intrinsics for c in cameras]), np.stack([c.extrinsics for c in cameras])
     intrinsics, extrinsics = (torch.from_numpy(a).to(device) for a in arrays)
     return intrinsics, extrinsics
-
-
-def over_background(picture: Tensor) -> Tensor:
-    """Premultiplied RGBA [V, 4, P, P] over `BACKGROUND` → [V, 3, P, P]."""
-    return picture[:, :3] + BACKGROUND * (1 - picture[:, 3:])

@@ -68,7 +68,7 @@ class Work:
     def load_targets(self, place: Place) -> Tensor | None:
         """The targets [V, 3, P, P] of the place's round, or None where they have to be made."""
         found = self._read("targets")
-        if found is None or found[1]["place"]["round"] != place.round:
+        if found is None or found[1]["place"]["round"] != place.round or found[1]["settings"] != self.settings:
             return None
         return found[0]["targets"].float() / 255
 

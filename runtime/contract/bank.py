@@ -43,7 +43,7 @@ class BankExpression:
         if not isinstance(self.coefficients, Mapping):
             raise ValueError(f"the coefficients of '{self.name}' must be a mapping")
         for name in (*self.coefficients, *([] if self.drive is None else [self.drive])):
-            if name not in INDEX:
+            if not isinstance(name, str) or name not in INDEX:
                 raise ValueError(f"'{self.name}': {unknown('coefficient', str(name)[:40], EXPRESSIONS)}")
         for name, value in self.coefficients.items():
             if not _between(value, 0.0, 1.0):

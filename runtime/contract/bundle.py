@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ TRI2PLANE, JOKER = "tri2plane", "joker"
 LIMIT = 256 * 2**20
 """Largest member, bytes."""
 MANIFEST_LIMIT = 2**20
+UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError)
+"""What reading a zip file that is damaged, encrypted or packed in an unknown way may raise."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def read_bundle(path: Path) -> Bundle:
             files = {name: _checked(archive, name, manifest, path) for name in manifest.members}
     except FileNotFoundError:
         raise BundleError(f"there is no bundle '{path}'; bake one with: mien bake RUN -o {path}") from None
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise BundleError(f"'{path}' is not a bundle or is cut short ({error}); copy or bake it again") from error
     return Bundle(manifest, files, hashlib.sha256(text).hexdigest())
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.axes import Array
-from runtime.contract.bundle import BANK_FILE, JOKER, LIMIT, Bundle
+from runtime.contract.bundle import BANK_FILE, JOKER, LIMIT, UNREADABLE, Bundle
 from runtime.contract.drive import DriveState
 from runtime.engines.follow import Follow
 from runtime.errors import BundleError
@@ -88,7 +88,7 @@ def planes_of(bundle: Bundle) -> BankPlanes | None:
         return None
     arrays = _read(bundle.files[BANK_FILE])
     wanted = {t.name.removeprefix("bank_"): t for t in manifest.graphs["generator"].inputs if t.name[:5] == "bank_"}
-    if set(arrays) != set(wanted):
+    if set(arrays) != set(wanted) or set(wanted) != {*LEVELS, *(f"{level}_scale" for level in LEVELS)}:
         raise BundleError(f"{BANK_FILE} holds {', '.join(sorted(arrays))}, not what the generator takes; bake it again")
     for name, tensor in wanted.items():
         shape, array = (len(manifest.bank), *tensor.shape[1:]), arrays[name]
@@ -108,5 +108,5 @@ def _read(data: bytes) -> dict[str, NDArray[Any]]:
                 raise BundleError(f"{BANK_FILE} unpacks to more than {LIMIT} bytes")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise BundleError(f"{BANK_FILE} cannot be read ({error}); bake the bundle again") from error

@@ -15,7 +15,17 @@ from export.bake import bake, bake_alone
 from export.bank import Differences, differences, packed, stored
 from export.cli import run as bake_command
 from export.subject import Trained, pictures
-from offline.joker.bank import NETWORKS, BankInfo, Base, Planes, head_path, write_base, write_head, write_info
+from offline.joker.bank import (
+    NETWORKS,
+    BankInfo,
+    Base,
+    Planes,
+    head_path,
+    read_info,
+    write_base,
+    write_head,
+    write_info,
+)
 from offline.joker.expressions import Expression
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.train import Budget, train
@@ -62,8 +72,8 @@ def alone_of(run: Run, folder: Path) -> Path:
     tongue = replace(TONGUE, coefficients={"jawOpen": 0.5})
     write_info(folder, BankInfo("alone", "disc", "synthetic", "none", "test", (neutral, smile, tongue)))
     networks = {k: v for k, v in run.averaged.state_dict().items() if k.startswith(NETWORKS)}
-    write_base(folder, Base(run.model.preset, run.averaged.box, networks, planes(run, 5)), {})
-    for seed, expression in enumerate((smile, TONGUE)):
+    write_base(folder, neutral, Base(run.model.preset, run.averaged.box, networks, planes(run, 5)), {})
+    for seed, expression in enumerate((smile, tongue)):
         write_head(folder, expression, planes(run, seed), {})
     return folder
 
@@ -192,7 +202,10 @@ def test_networks_that_do_not_fit_their_preset_are_refused(run: Run, alone: Path
     copy = Path(shutil.copytree(alone, tmp_path / "bank"))
     networks = {k: v for k, v in run.averaged.state_dict().items() if k.startswith(NETWORKS)}
     networks.pop(next(iter(networks)))
-    write_base(copy, Base(run.model.preset, run.averaged.box, networks, planes(run, 5)), {})
+    (neutral, *others) = read_info(copy).expressions
+    write_base(copy, neutral, Base(run.model.preset, run.averaged.box, networks, planes(run, 5)), {})
+    for expression in others:
+        write_head(copy, expression, planes(run, 0), {})
     with pytest.raises(BadInput, match="does not fit its preset"):
         bake_alone(copy, tmp_path / "x.mien", "x")
 

@@ -51,11 +51,26 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_a_base_is_read_back(tmp_path: Path) -> None:
     networks = {"decoder.a": torch.randn(3), "super_resolution.b": torch.randn(2)}
-    write_base(tmp_path, Base(LITE, torch.rand(2, 3), networks, planes()), {})
+    write_base(tmp_path, NEUTRAL, Base(LITE, torch.rand(2, 3), networks, planes()), {})
     assert is_finished(tmp_path, NEUTRAL)
     base = read_base(tmp_path)
     assert base.preset == LITE and base.box.shape == (2, 3) and set(base.networks) == set(networks)
     assert base.neutral.fine.shape == (3, 2, 8, 8)
+
+
+def test_a_head_of_other_words_or_of_another_base_is_not_this_one(tmp_path: Path) -> None:
+    write_head(tmp_path, SMILE, planes(), {})
+    assert is_finished(tmp_path, replace(SMILE, hold=9.0, drive="mouthSmileLeft"))  # how it is played
+    assert not is_finished(tmp_path, replace(SMILE, prompt="a grin"))
+    assert not is_finished(tmp_path, replace(SMILE, coefficients={"mouthSmileLeft": 0.6}))
+    networks = {"decoder.a": torch.randn(3), "super_resolution.b": torch.randn(2)}
+    for _ in range(2):
+        write_base(tmp_path, NEUTRAL, Base(LITE, torch.rand(2, 3), networks, planes()), {})
+        assert not is_finished(tmp_path, SMILE)
+        with pytest.raises(BadInput, match="not distilled yet"):
+            read_head(tmp_path, SMILE)
+        write_head(tmp_path, SMILE, planes(), {})
+        assert is_finished(tmp_path, SMILE)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +124,7 @@ def test_what_is_not_there_or_cut(tmp_path: Path) -> None:
     write_head(tmp_path, SMILE, bad, {})
     with pytest.raises(BadInput, match="finite planes 'fine'"):
         read_head(tmp_path, SMILE)
-    write_base(tmp_path, Base(LITE, torch.rand(2, 3), {"decoder.a": torch.zeros(1)}, planes()), {})
+    write_base(tmp_path, NEUTRAL, Base(LITE, torch.rand(2, 3), {"decoder.a": torch.zeros(1)}, planes()), {})
     with pytest.raises(BadInput, match="lacks the networks"):
         read_base(tmp_path)
     assert base_path(tmp_path).is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from offline.joker import cli, task
 from offline.joker.bank import base_path, head_path, is_finished, read_base, read_head, read_info, work_path
 from offline.joker.cli import bank_info, distil_bank
 from offline.joker.distill import Distillation
+from offline.joker.expressions import Expression
 from offline.joker.jobs import run_tasks
 from offline.joker.presets import PRESETS, STUDIO
 from offline.joker.task import Task
@@ -147,6 +149,31 @@ def test_several_processes_finish_all(tmp_path: Path) -> None:
     assert all(is_finished(args.out, e) for e in info.expressions)
 
 
+def slow_prior(name: str, device: torch.device) -> BallPrior:
+    time.sleep(1.0)
+    return BallPrior()
+
+
+@pytest.mark.slow
+def test_one_that_fails_stops_the_others(tmp_path: Path) -> None:
+    """Of six, two at once, the first cannot go on: its folder holds another's work."""
+    run = tiny_run(tmp_path / "run", tiny_clip(tmp_path / "clip"))
+    save(run, make_optimiser(run))
+    args = arguments(tmp_path, "--avatar", str(tmp_path / "run"))
+    cli.prepare(args, bank_info(args))
+    long = replace(QUICK, iterations=2000, after=2000)
+    tasks = [
+        Task(args.out, Expression(f"face {letter}", "a face"), long, "balls", str(tmp_path / "run"))
+        for letter in "abcdef"
+    ]
+    work_path(args.out, tasks[0].expression).mkdir(parents=True)
+    (work_path(args.out, tasks[0].expression) / "state.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BadInput, match="cannot be read"):
+        run_tasks(tasks, 2, [torch.device("cpu")], slow_prior)
+    begun = {path.parent.name for path in args.out.glob("work/*/*.safetensors")}
+    assert begun == {"face-a", "face-b"}  # the second saved what it had
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -170,6 +197,8 @@ def test_a_folder_of_another_bank_is_refused(tmp_path: Path, monkeypatch: pytest
     args.expressions.write_text(LIST.replace("a smile", "a grin"))
     with pytest.raises(BadInput, match="'smile' is finished with other words"):
         bank_info(args)
+    args.expressions.write_text(LIST.replace("a smile", "a smile, hold: 3.0"))  # how it is played may change
+    assert bank_info(args).expressions[2].hold == 3.0
     monkeypatch.setattr(cli, "reference_picture", lambda photo: np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(BadInput, match="another reference picture"):
         distil_bank(arguments(tmp_path, *ALONE), ball_prior)

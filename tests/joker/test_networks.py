@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from offline.joker.networks import PARTS, JokerPrior, load_networks, pack
+from offline.joker.prior import load_prior
 from offline.joker.small import TOKENS, small_prior, word_tokenizer
 from offline.joker.world import words
 from runtime.errors import BadInput
@@ -89,13 +91,46 @@ def test_a_missing_part_is_named(tiny_prior_folder: Path, tmp_path: Path, part: 
         load_networks(folder)
 
 
-def test_weights_that_are_cut_are_named(tiny_prior_folder: Path, tmp_path: Path) -> None:
+WEIGHED = ("denoiser", "reference", "driving", "vae", "text_encoder")
+
+
+@pytest.mark.parametrize("part", WEIGHED)
+def test_weights_that_are_cut_are_named(part: str, tiny_prior_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "prior"
     shutil.copytree(tiny_prior_folder, folder)
-    (weights,) = (folder / "vae").glob("*.safetensors")
+    (weights,) = (folder / part).glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(BadInput, match="'vae'"):
+    with pytest.raises(BadInput, match=f"'{part}'"):
         load_networks(folder)
+
+
+@pytest.mark.parametrize("part", WEIGHED)
+def test_a_weight_that_is_missing_is_named(part: str, tiny_prior_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, folder)
+    (weights,) = (folder / part).glob("*.safetensors")
+    tensors = load_file(weights)
+    lacking = sorted(tensors)[-1]
+    tensors.pop(lacking)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=f"'{part}'.*lacks weights.*{lacking.split('.')[-1]}"):
+        load_networks(folder)
+
+
+@pytest.mark.parametrize(("part", "names"), [("tokenizer", "words"), ("scheduler", "beta_start")])
+def test_a_part_that_is_empty_is_named(part: str, names: str, tiny_prior_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, folder)
+    for path in (folder / part).iterdir():
+        path.write_text("{}") if part == "scheduler" else path.unlink()
+    with pytest.raises(BadInput, match=f"'{part}'.*{names}"):
+        load_networks(folder)
+
+
+def test_a_folder_that_is_not_there_is_not_sought_on_the_hub() -> None:
+    for name in ("./prior", "some/where/prior", "/prior", "~/prior"):
+        with pytest.raises(BadInput, match="there is no prior"):
+            load_networks(name)
 
 
 def test_pickled_weights_are_not_read(tiny_prior_folder: Path, tmp_path: Path) -> None:
@@ -117,6 +152,8 @@ def test_a_stable_diffusion_folder_begins_a_prior(tiny_prior: JokerPrior, tmp_pa
     assert all(torch.equal(one[name], two[name]) for name in one)
     driving = dict(prior.driving.named_parameters())
     assert torch.equal(driving["conv_in.weight"], one["conv_in.weight"])
+    with pytest.raises(BadInput, match="not yet a prior; train one"):
+        load_prior(tmp_path)
     shutil.rmtree(tmp_path / "text_encoder")
     with pytest.raises(BadInput, match="text_encoder"):
         load_networks(tmp_path)

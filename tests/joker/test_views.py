@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from offline.joker.views import BACKGROUND, CENTRE, View, between, camera_tensors, grid, head_camera, over_background
+from offline.joker.views import CENTRE, View, between, camera_tensors, grid, head_camera
 from runtime.contract.axes import portrait_camera
 
 
@@ -43,8 +42,6 @@ def test_the_grid_goes_row_by_row_and_its_middles_lie_between() -> None:
         grid(0, 3)
 
 
-def test_tensors_and_background() -> None:
+def test_cameras_as_tensors() -> None:
     intrinsics, extrinsics = camera_tensors(grid(2, 1))
     assert intrinsics.shape == (2, 4) and extrinsics.shape == (2, 3, 4)
-    picture = torch.tensor([0.2, 0.1, 0.0, 0.25]).reshape(1, 4, 1, 1)
-    assert over_background(picture).flatten().tolist() == pytest.approx([0.2 + 0.75 * BACKGROUND, 0.475, 0.375])
