@@ -90,7 +90,7 @@ PAPER = DistillPreset(
     network_rate=1e-3, falling=1.0, l1=1.0, perceptual=1.0, sharpness=1.0, sparsity=1e-6, guide=0.1, pull=0.0,
 )  # fmt: skip
 STUDIO = DistillPreset(
-    "studio", networks="lite", azimuths=9, elevations=5, levels=20, single=12, iterations=12, after=200, views=4,
+    "studio", networks="lite", azimuths=9, elevations=5, levels=20, single=12, iterations=48, after=800, views=1,
     resolutions=((0, 64),), patch=64, guidance=1.5, plane_rate=1e-2, network_rate=2.5e-3, falling=0.5, l1=1.0,
     perceptual=1.0, sharpness=0.5, sparsity=1e-3, guide=0.5, pull=1e-3, skipped=0.25, batch=45,
 )  # fmt: skip

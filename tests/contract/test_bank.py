@@ -71,6 +71,7 @@ GOOD = {"name": "grin", "prompt": "a grin"}
         ([GOOD | {"coefficients": {"jawOpen": float("nan")}}], "from 0 to 1"),
         ([GOOD | {"coefficients": {"jawOpen": True}}], "from 0 to 1"),
         ([GOOD | {"drive": "tongue"}], "unknown coefficient 'tongue'"),
+        ([GOOD | {"drive": ["tongueOut"]}], "unknown coefficient"),
         ([GOOD | {"hold": 0}], "more than 0"),
         ([GOOD | {"hold": 61}], "at most 60"),
         ([GOOD, GOOD | {"name": "Grin"}], "same name"),

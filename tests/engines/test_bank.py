@@ -115,6 +115,12 @@ def test_planes_that_do_not_fit_the_generator_are_refused(small: BankPlanes) -> 
     for arrays, message in cases:
         with pytest.raises(BundleError, match=message):
             planes_of(bundle(arrays))
+    other = bundle({k: v for k, v in good.items() if k != "fine"})
+    generator = other.manifest.graphs["generator"]
+    fewer = replace(generator, inputs=tuple(t for t in generator.inputs if t.name != "bank_fine"))
+    graphs = dict(other.manifest.graphs) | {"generator": fewer}
+    with pytest.raises(BundleError, match="not what the generator takes"):
+        planes_of(replace(other, manifest=replace(other.manifest, graphs=graphs)))
 
 
 def test_a_bank_that_unpacks_too_large_is_refused(small: BankPlanes, monkeypatch: pytest.MonkeyPatch) -> None:

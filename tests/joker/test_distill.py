@@ -16,6 +16,7 @@ from offline.joker.nerf import BLOB, HEAD_BOX, DistilledHead, HeadRenderer, enla
 from offline.joker.presets import STUDIO
 from offline.joker.targets import make_targets, sample_views, stream
 from offline.joker.views import between, camera_tensors, grid
+from offline.joker.work import Place
 from runtime.errors import BadInput, Unavailable
 from tests.joker.balls import PLAIN, TONGUE_OUT, Oracle, pictures, psnr
 from tests.tri2plane.tiny import TINY
@@ -142,6 +143,22 @@ def test_a_killed_run_goes_on_as_the_same_run(tmp_path: Path) -> None:
     ]
     with pytest.raises(BadInput, match="other settings"):
         distillation(tmp_path / "killed", oracle(), seed=1).run()
+
+
+def test_targets_of_other_settings_are_not_taken(tmp_path: Path) -> None:
+    """A kill before the first state leaves nothing but targets behind."""
+    first = distillation(tmp_path, oracle())
+    first.work.save_targets(oracle().truth, Place())
+    assert first.work.load_targets(Place()) is not None
+    assert distillation(tmp_path, oracle(), seed=1).work.load_targets(Place()) is None
+
+
+def test_a_head_that_comes_apart_is_not_kept(tmp_path: Path) -> None:
+    work = distillation(tmp_path, oracle())
+    before = [p.detach().clone() for p in work.head.parameters()]
+    with pytest.raises(BadInput, match="no finite loss"):
+        work._iterate(0, oracle().truth * float("nan"))
+    assert all(torch.equal(a, b) for a, b in zip(before, work.head.parameters(), strict=True))
 
 
 def test_score_distillation_moves_towards_the_truth() -> None:

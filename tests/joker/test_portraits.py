@@ -49,4 +49,6 @@ def test_a_portrait_becomes_an_avatar(
     session = avatar.new_session()
     frames = [session.render(DriveState(coefficients(values))).rgba.astype(int) for values in ({}, {"tongueOut": 1.0})]
     assert frames[0].shape == (TINY.picture, TINY.picture, 4)
-    assert all(np.isfinite(frame).all() for frame in frames)
+    middle, rest = (slice(TINY.picture // 3, 2 * TINY.picture // 3),) * 2, frames[0][..., 3]
+    assert rest[middle].mean() > 2 * rest.mean() > 0  # somebody is in the middle
+    assert np.abs(frames[1] - frames[0]).max() > 0  # and does what is asked

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from offline.joker.denoiser import ddim
+from offline.joker.memory import Batches
 from offline.joker.networks import JokerPrior
 from offline.joker.prior import BoundPrior, Prior, sample
 from offline.joker.small import LATENTS
+from offline.joker.targets import make_targets
 
 
 @pytest.fixture
@@ -48,6 +50,14 @@ def test_the_reference_network_runs_once_a_level_not_once_a_view(prior: Prior, l
     for view in range(3):
         bound.clean(noise[:1], 100, torch.tensor([view]))
     assert looks == [900, 500, 100]
+
+
+def test_neither_once_a_batch(prior: Prior, looks: list[int]) -> None:
+    bound, shown = _bind(prior), torch.rand(3, 3, 32, 32)
+    apart = make_targets(bound, shown, [900, 500], (0, 0), Batches(1, "denoising", print))
+    assert looks == [900, 500]
+    together = make_targets(bound, shown, [900, 500], (0, 0), Batches(3, "denoising", print))
+    torch.testing.assert_close(apart, together, atol=1.5 / 255, rtol=0)  # rounded to 8 bits
 
 
 def test_a_batch_says_what_its_views_say_alone(prior: Prior) -> None:

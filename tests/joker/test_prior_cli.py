@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from offline.joker import prior_cli
+from offline.joker import prior_cli, train_prior
 from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import calibrate, reconstruction_loss, train_autoencoder
 from offline.joker.captures import create, finish, read, write_frame
@@ -19,6 +19,7 @@ from offline.joker.pairs import Pairs
 from offline.joker.prior import load_prior
 from offline.joker.prior_config import CONFIGS, PriorConfig
 from offline.joker.small import small_prior
+from offline.joker.train_prior import PriorTraining
 from offline.joker.world_data import shots
 from runtime.errors import BadInput
 
@@ -58,9 +59,47 @@ def test_a_prior_is_trained_goes_on_and_is_read(
     assert sorted(p.name for p in (out / "previews").iterdir()) == ["0000002.png", "0000003.png"]
 
 
+def test_an_early_kill_loses_no_autoencoder(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed after the first checkpoint and before the first look, which is when the networks were written once."""
+    monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2, vae_steps=1))
+    monkeypatch.setattr(prior_cli, "small_prior", lambda: small_prior(size=32, widths=(16, 32)))
+    monkeypatch.setattr(train_prior, "SAVE_EVERY", 0.0)
+    usual, steps = PriorTraining._step, 0
+
+    def killed(self: PriorTraining, pairs: Pairs) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            raise KeyboardInterrupt
+        return usual(self, pairs)
+
+    monkeypatch.setattr(PriorTraining, "_step", killed)
+    out = tmp_path / "prior"
+    line = ("train", str(captures), "-o", str(out), "--steps", "3", "--device", "cpu")
+    with pytest.raises(KeyboardInterrupt):
+        _run(*line)
+    coder = load_prior(out).networks.vae.state_dict()
+    capsys.readouterr()
+    _run(*line)
+    assert "autoencoder" not in capsys.readouterr().out and steps == 4  # two steps were kept
+    again = load_prior(out).networks.vae.state_dict()
+    assert all(torch.equal(coder[name], again[name]) for name in coder)
+    assert not (out / ".writing").exists()
+
+
+def test_a_person_of_two_pictures_is_shown(captures: Path) -> None:
+    pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
+    pairs.people = tuple(replace(person, frames=person.frames[:2]) for person in pairs.people)
+    assert [prior_cli._shown_pair(pairs, n) for n in range(4)] == [(0, 1), (1, 1), (0, 1), (1, 1)]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("measure", "nowhere", "-o", "x", "--cases", "0"), "at least 1"),
+        (("train", "nowhere", "-o", "x", "--minutes", "0"), "must be positive"),
         (("world", "-o", "x", "--people", "0"), "positive"),
         (("world", "-o", "x", "--size", "100"), "multiple of 64"),
         (("train", "nowhere", "-o", "x"), "holds no captures"),

@@ -65,6 +65,8 @@ def test_no_face_and_no_picture(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="shows no face"):
         reference_picture(written(tmp_path, np.full((300, 300, 3), 128, np.uint8)))
     (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(BadInput, match="more than 40 million pixels"):  # told by its header, 2 GB if it were decoded
+        reference_picture(written(tmp_path, np.zeros((8000, 5001, 3), np.uint8)))
     for name in ("text.jpg", "none.jpg"):
         with pytest.raises(BadInput, match="not a picture that can be read"):
             reference_picture(tmp_path / name)
