@@ -125,9 +125,14 @@ def _in_process(task: Task) -> None:
 
 def _run(task: Task, device: torch.device, load_prior: LoadPrior, hear: Callable[[str, float, str], None]) -> None:
     name = task.expression.name
-    distil_expression(
-        task, device, load_prior, lambda text: hear(name, -1.0, text), lambda share, doing: hear(name, share, doing)
-    )
+    try:
+        distil_expression(
+            task, device, load_prior, lambda text: hear(name, -1.0, text), lambda share, doing: hear(name, share, doing)
+        )
+    except torch.OutOfMemoryError as error:  # of what no smaller batch helps
+        raise Unavailable(
+            f"the memory of {device} does not hold the prior and a head; free some, or give less --jobs"
+        ) from error
 
 
 def _once(load_prior: LoadPrior) -> LoadPrior:
