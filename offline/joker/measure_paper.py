@@ -39,10 +39,14 @@ from offline.tri2plane.devices import choose_device, peak_memory
 from offline.tri2plane.presets import PRESETS
 from runtime.machine import machine
 
-H200_BF16 = 989e12
-"""Dense bfloat16 operations a second of an H200 (NVIDIA's data sheet)."""
+H200_OPERATIONS, H200_BYTES = 989e12, 4.8e12
+"""Dense bfloat16 operations and bytes of memory a second of an H200 (NVIDIA's data sheet)."""
 SHARES = (0.2, 0.5)
-"""Shares of that which networks of this kind reach, pessimistic and optimistic: an assumption."""
+"""Shares of both that networks of these kinds reach, pessimistic and optimistic: an assumption."""
+COPIED = 2**28
+"""Numbers that are copied to measure this machine's memory."""
+Plan = tuple[str, Callable[[], object], int]
+"""A part's name, what runs it once, and how often the preset does."""
 STEP = 500
 FITTED = 4
 """Views whose fitting is measured; an iteration of the preset fits more."""
@@ -60,6 +64,8 @@ class Part:
     """Of matrix products and convolutions, as torch counts them."""
     times: int
     """How often the preset runs it for a head."""
+    bound: str
+    """What it waits for: "operations", as the 2D prior, or "memory", as volume rendering with its small networks."""
 
 
 def stable_diffusion_shapes(dtype: torch.dtype = torch.bfloat16) -> JokerPrior:
@@ -110,18 +116,18 @@ def parts(prior: Prior) -> list[Part]:
         with torch.autocast(device.type, torch.bfloat16, enabled=PAPER.autocast):
             head.shown(one, size)
 
-    plan: list[tuple[str, Callable[[], object], int]] = [
-        ("render a view", show, pictures),
+    prior_plan: list[Plan] = [
         ("encode a view", lambda: bound.encode(picture), pictures),
         ("look at the reference, with and without text", lambda: bound.look_again(STEP), PAPER.levels),
         ("denoise a view, with and without text", lambda: bound.clean(latents, STEP, view), evaluations),
         ("decode a view", lambda: bound.decode(latents), pictures),
-        *_fits(head, size),
     ]
-    return [_run(name, what, times, device) for name, what, times in tqdm(plan, unit="part")]
+    head_plan: list[Plan] = [("render a view", show, pictures), *_fits(head, size)]
+    plan = [*((part, "operations") for part in prior_plan), *((part, "memory") for part in head_plan)]
+    return [_run(*part, bound_by, device) for part, bound_by in tqdm(plan, unit="part")]
 
 
-def _fits(head: DistilledHead, size: int) -> list[tuple[str, Callable[[], object], int]]:
+def _fits(head: DistilledHead, size: int) -> list[Plan]:
     """Fitting at each of the preset's resolutions, and how often."""
     device = head.coarse_added.device
     cameras = camera_tensors(grid(FITTED, 1), device)
@@ -155,12 +161,12 @@ def one_step(prior: Prior) -> float:
         return work.run().seconds
 
 
-def _run(name: str, what: Callable[[], object], times: int, device: torch.device) -> Part:
+def _run(name: str, what: Callable[[], object], times: int, bound: str, device: torch.device) -> Part:
     with FlopCounterMode(display=False) as counter:
         _finished(what, device)
     begun = time.monotonic()
     _finished(what, device)
-    return Part(name, time.monotonic() - begun, float(counter.get_total_flops()), times)
+    return Part(name, time.monotonic() - begun, float(counter.get_total_flops()), times, bound)
 
 
 def _finished(what: Callable[[], object], device: torch.device) -> None:
@@ -169,9 +175,25 @@ def _finished(what: Callable[[], object], device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def hours(done: list[Part], operations_a_second: float) -> float:
-    """For one head at a speed."""
-    return sum(part.flop * part.times for part in done) / operations_a_second / 3600
+def bandwidth(device: torch.device) -> float:
+    """Bytes a second that a copy reads and writes here."""
+    given = torch.ones(COPIED, device=device)
+    made = torch.empty_like(given)
+    _finished(lambda: made.copy_(given), device)
+    begun = time.monotonic()
+    _finished(lambda: made.copy_(given), device)
+    return 2 * given.nbytes / (time.monotonic() - begun)
+
+
+def hours(done: list[Part], here: float, share: float) -> float:
+    """For one head on an H200 that reaches `share` of its speed; `here` is this machine's `bandwidth`.
+
+    What is bound by operations takes as long as they do, what is bound by memory as much less than here as memory is
+    faster.
+    """
+    prior = sum(part.flop * part.times for part in done if part.bound == "operations") / H200_OPERATIONS
+    head = sum(part.seconds * part.times for part in done if part.bound == "memory") * here / H200_BYTES
+    return (prior + head) / share / 3600
 
 
 def main() -> None:
@@ -184,19 +206,20 @@ def main() -> None:
     prior = Prior(stable_diffusion_shapes().to(device))
     done = parts(prior)
     step = one_step(prior)
-    peak, (slow, fast) = peak_memory(device) / 1e3, (hours(done, share * H200_BF16) for share in SHARES)
+    peak, here = peak_memory(device) / 1e3, bandwidth(device)
+    slow, fast = (hours(done, here, share) for share in SHARES)
     figures = {
         "machine": machine(), "device": str(device), "torch": torch.__version__, "peak_gigabytes": peak,
         "one_step": {"views": FITTED, "seconds": step},
         "parts": [asdict(part) for part in done],
         "hours_here": sum(part.seconds * part.times for part in done) / 3600,
-        "hours_on_h200": [slow, fast], "assumed_shares": SHARES,
+        "gigabytes_a_second": here / 1e9, "hours_on_h200": [slow, fast], "assumed_shares": SHARES,
     }  # fmt: skip
     args.out.write_text(json.dumps(figures, indent=1))
     for part in done:
         print(f"{part.name:48} {part.seconds:8.2f} s {part.flop / 1e12:9.2f} TFLOP x {part.times}")
     print(f"one step of both stages for {FITTED} views {step:10.2f} s")
-    print(f"peak {peak:.1f} GB; by operations alone {fast:.1f} to {slow:.1f} hours a head on an H200")
+    print(f"peak {peak:.1f} GB; memory {here / 1e9:.0f} GB/s; on an H200 {fast:.1f} to {slow:.1f} hours a head")
 
 
 if __name__ == "__main__":
