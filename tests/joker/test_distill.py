@@ -201,7 +201,7 @@ def test_an_oracle_makes_a_head_that_is_right_from_unseen_sides(tmp_path: Path) 
 def test_an_oracles_tongue_is_learnt_under_frozen_networks(tmp_path: Path) -> None:
     """As a bank's expressions are: the first head with its networks, the next one from its planes."""
     preset = replace(
-        QUICK, azimuths=5, elevations=3, iterations=40, after=260, views=5, resolutions=((0, 32),), patch=32
+        QUICK, azimuths=5, elevations=3, iterations=40, after=460, views=5, resolutions=((0, 32),), patch=32
     )
     base = distillation(tmp_path / "plain", Oracle(pictures(PLAIN, grid(5, 3), 32)), preset=preset)
     base.run()

@@ -14,7 +14,7 @@ from offline.joker import cli, task
 from offline.joker.presets import PRESETS, STUDIO
 from offline.tri2plane.presets import PRESETS as SIZES
 from runtime.avatar import Avatar
-from runtime.contract.drive import DriveState, coefficients
+from runtime.contract.drive import BANK, DriveState
 from tests.joker.test_reference import NAMES, portrait
 from tests.tri2plane.tiny import TINY
 
@@ -47,7 +47,8 @@ def test_a_portrait_becomes_an_avatar(
     bake_alone(tmp_path / "bank", tmp_path / "one.mien", "One")
     avatar = Avatar.load(tmp_path / "one.mien", "onnxruntime")
     session = avatar.new_session()
-    frames = [session.render(DriveState(coefficients(values))).rgba.astype(int) for values in ({}, {"tongueOut": 1.0})]
+    played = np.eye(1, BANK, dtype=np.float32)[0]
+    frames = [session.render(DriveState(bank=bank)).rgba.astype(int) for bank in (0 * played, played)]
     assert frames[0].shape == (TINY.picture, TINY.picture, 4)
     middle, rest = (slice(TINY.picture // 3, 2 * TINY.picture // 3),) * 2, frames[0][..., 3]
     assert rest[middle].mean() > 2 * rest.mean() > 0  # somebody is in the middle
