@@ -211,14 +211,18 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, A
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `save_tensors` wrote. Raises BadInput where the file is not of this format and version."""
     with _opened(path) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    return tensors, _described(path)
+        meta = _meta(path, file)
+        return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 - it is no mapping
 
 
 def _described(path: Path) -> dict[str, Any]:
     """The description alone."""
     with _opened(path) as file:
-        meta = json.loads((file.metadata() or {}).get("mien", "{}"))
+        return _meta(path, file)
+
+
+def _meta(path: Path, file: Any) -> dict[str, Any]:
+    meta = json.loads((file.metadata() or {}).get("mien", "{}"))
     if not isinstance(meta, dict) or (meta.get("format"), meta.get("version")) != (FORMAT, VERSION):
         raise BadInput(f"'{path}' is not of version {VERSION} of {FORMAT}; delete it and run the same command again")
     return meta

@@ -191,9 +191,14 @@ def hours(done: list[Part], here: float, share: float) -> float:
     What is bound by operations takes as long as they do, what is bound by memory as much less than here as memory is
     faster.
     """
-    prior = sum(part.flop * part.times for part in done if part.bound == "operations") / H200_OPERATIONS
-    head = sum(part.seconds * part.times for part in done if part.bound == "memory") * here / H200_BYTES
-    return (prior + head) / share / 3600
+    operations, seconds = loads(done)
+    return (operations / H200_OPERATIONS + seconds * here / H200_BYTES) / share / 3600
+
+
+def loads(done: list[Part]) -> tuple[float, float]:
+    """For one head: the operations of what they bound, and the seconds here of what memory bounds."""
+    operations = sum(part.flop * part.times for part in done if part.bound == "operations")
+    return operations, sum(part.seconds * part.times for part in done if part.bound == "memory")
 
 
 def main() -> None:
@@ -219,6 +224,13 @@ def main() -> None:
     for part in done:
         print(f"{part.name:48} {part.seconds:8.2f} s {part.flop / 1e12:9.2f} TFLOP x {part.times}")
     print(f"one step of both stages for {FITTED} views {step:10.2f} s")
+    operations, seconds = loads(done)
+    print(
+        f"a head: {operations:.2g} operations of the prior, {seconds / 3600:.0f} hours here for rendering and fitting"
+    )
+    print(
+        f"on an H200 at full speed {operations / H200_OPERATIONS / 60:.0f} + {seconds * here / H200_BYTES / 60:.0f} min"
+    )
     print(f"peak {peak:.1f} GB; memory {here / 1e9:.0f} GB/s; on an H200 {fast:.1f} to {slow:.1f} hours a head")
 
 

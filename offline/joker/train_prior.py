@@ -56,9 +56,8 @@ def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generato
     speed = scheduler.config.prediction_type == "v_prediction"
     wanted = scheduler.get_velocity(target, noise, steps) if speed else noise
     error = F.mse_loss(made, wanted, reduction="none").mean(1, keepdim=True)
-    error = (error * face_weights(batch.normals.to(device), (target.shape[-2], target.shape[-1]), config.face)).mean(
-        (1, 2, 3)
-    )
+    weights = face_weights(batch.normals.to(device), (target.shape[-2], target.shape[-1]), config.face)
+    error = (error * weights).mean((1, 2, 3))
     return (error * level_weights(scheduler.alphas_cumprod.to(device)[steps], config.snr_cap, speed)).mean()
 
 

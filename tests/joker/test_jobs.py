@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -149,11 +148,6 @@ def test_several_processes_finish_all(tmp_path: Path) -> None:
     assert all(is_finished(args.out, e) for e in info.expressions)
 
 
-def slow_prior(name: str, device: torch.device) -> BallPrior:
-    time.sleep(1.0)
-    return BallPrior()
-
-
 @pytest.mark.slow
 def test_one_that_fails_stops_the_others(tmp_path: Path) -> None:
     """Of six, two at once, the first cannot go on: its folder holds another's work."""
@@ -169,7 +163,7 @@ def test_one_that_fails_stops_the_others(tmp_path: Path) -> None:
     work_path(args.out, tasks[0].expression).mkdir(parents=True)
     (work_path(args.out, tasks[0].expression) / "state.safetensors").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="cannot be read"):
-        run_tasks(tasks, 2, [torch.device("cpu")], slow_prior)
+        run_tasks(tasks, 2, [torch.device("cpu")], ball_prior)
     begun = {path.parent.name for path in args.out.glob("work/*/*.safetensors")}
     assert begun == {"face-a", "face-b"}  # the second saved what it had
 
