@@ -37,7 +37,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"mien {name}: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
+        sys.unraisablehook = _leave_unsaid
         return 130
+
+
+def _leave_unsaid(error: object) -> None:
+    """What fails to be deleted after Ctrl-C was most often interrupted while it was made: a progress bar, say."""
 
 
 def _run(entry: EntryPoint, arguments: list[str]) -> int:

@@ -181,6 +181,18 @@ def test_ctrl_c_ends_the_command_without_a_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_while_a_progress_bar_is_made_leaves_no_trace_either(tmp_path: Path) -> None:
+    before = """
+import tqdm.std
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+tqdm.std.EMA = interrupted
+"""
+    with start("render", "--prompt", "smile", "-o", str(tmp_path / "a.mp4"), before=before) as process:
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 130 and list(tmp_path.iterdir()) == []
+
+
 def test_a_driving_video_without_a_face_is_refused_before_anything_is_rendered(tmp_path: Path) -> None:
     wall = tmp_path / "wall.mp4"
     with mp4(wall, 160, 120, 10) as writer:
