@@ -37,7 +37,7 @@ FORMAT = "mien-bank"
 VERSION = 1
 KINDS = ("avatar", "alone")
 NETWORKS = ("decoder.", "super_resolution.")
-_TEXTS = ("kind", "subject", "consent", "prior", "preset", "avatar", "fingerprint")
+_TEXTS = ("kind", "subject", "consent", "prior", "prior_fingerprint", "preset", "avatar", "fingerprint")
 
 
 class Planes(NamedTuple):
@@ -73,6 +73,8 @@ class BankInfo:
     consent: str
     prior: str
     """Name or folder of the 2D prior."""
+    prior_fingerprint: str
+    """Of its files, as they were when the heads were distilled; empty for a name of the hub."""
     preset: str
     """Name of the distillation's preset."""
     expressions: tuple[Expression, ...]

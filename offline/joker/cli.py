@@ -13,7 +13,8 @@ from offline.files import held
 from offline.joker.bank import BankInfo, is_finished, read_info, write_info
 from offline.joker.expressions import NEUTRAL, Expression, load_expressions, shipped
 from offline.joker.jobs import MOST, run_tasks
-from offline.joker.presets import PRESETS, SHIPPED_PRIOR
+from offline.joker.presets import PRESETS
+from offline.joker.prior_folder import SHIPPED_PRIOR, prior_fingerprint
 from offline.joker.reference import SIZE, reference_picture
 from offline.joker.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
 from offline.tri2plane.checkpoint import load as load_run
@@ -102,7 +103,9 @@ def bank_info(args: argparse.Namespace) -> BankInfo:
     if not subject or not consent:
         raise BadInput("say whose likeness it is and who agreed to it, with --subject NAME and --consent TEXT")
     prior = str(Path(args.prior).resolve()) if Path(args.prior).is_dir() else args.prior
-    info = BankInfo(kind, subject, consent, prior, args.preset, tuple(expressions), avatar, fingerprint)
+    info = BankInfo(
+        kind, subject, consent, prior, prior_fingerprint(prior), args.preset, tuple(expressions), avatar, fingerprint
+    )
     if (args.out / "bank.json").is_file():
         _check_same(args.out, read_info(args.out), info)
     return info
@@ -134,5 +137,6 @@ def _looks(expression: Expression) -> tuple[str, Mapping[str, float]]:
 
 def _difference(old: BankInfo, new: BankInfo) -> str:
     names = {name: name for name in ("kind", "avatar", "subject", "consent", "prior", "preset")}
+    names["prior_fingerprint"] = "state of the prior, which was trained on since"
     names["fingerprint"] = "state of the avatar, which was trained on since"
     return next(said for name, said in names.items() if getattr(old, name) != getattr(new, name))

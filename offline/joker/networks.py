@@ -23,17 +23,15 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from offline.joker.attention import HiddenStates, join, record
-from offline.joker.presets import SHIPPED_PRIOR
+from offline.joker.prior_folder import PARTS, prior_folder
 from runtime.errors import BadInput
 
-PARTS = ("denoiser", "reference", "driving", "vae", "text_encoder", "tokenizer", "scheduler")
 BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel,
               "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}  # fmt: skip
 """What of a Stable Diffusion pipeline is used, by subfolder."""
 
 INDEX = "model_index.json"
 """Tells a pipeline folder; written last."""
-ASSETS = Path(__file__).with_name("assets") / SHIPPED_PRIOR
 
 
 class JokerPrior(DiffusionPipeline):
@@ -159,7 +157,7 @@ def load_networks(
     With `trained` it has to be a prior already, from a folder or the hub. `SHIPPED_PRIOR` is the name of the one that
     comes with Mien. Raises BadInput, naming the part, where one is missing or cannot be read.
     """
-    folder = ASSETS if source == SHIPPED_PRIOR else Path(source)
+    folder = prior_folder(source)
     if not folder.is_dir() and (len(folder.parts) > 2 or folder.is_absolute() or str(source).startswith((".", "~"))):
         raise BadInput(f"there is no prior '{source}'; give its folder, or a name of the hub such as owner/model")
     if not folder.is_dir():

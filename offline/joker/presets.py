@@ -10,9 +10,6 @@ from offline.tri2plane.presets import PRESETS as SIZES
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
-SHIPPED_PRIOR = "studio"
-"""Name of the small prior that comes with Mien; it knows the studio's people only."""
-
 
 @dataclass(frozen=True)
 class DistillPreset:

@@ -60,7 +60,7 @@ def planes(run: Run, seed: int) -> Planes:
 
 def bank_of(run: Run, folder: Path) -> Path:
     made_for = str(run.folder), run.fingerprint
-    write_info(folder, BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE, SCREAM), *made_for))
+    write_info(folder, BankInfo("avatar", "disc", "synthetic", "none", "", "test", (TONGUE, SCREAM), *made_for))
     for seed, expression in enumerate((TONGUE, SCREAM)):
         write_head(folder, expression, planes(run, seed), {})
     return folder
@@ -70,7 +70,7 @@ def alone_of(run: Run, folder: Path) -> Path:
     neutral = Expression("neutral", "at rest")
     smile = Expression("smile", "smiling", {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, "mouthSmileLeft")
     tongue = replace(TONGUE, coefficients={"jawOpen": 0.5})
-    write_info(folder, BankInfo("alone", "disc", "synthetic", "none", "test", (neutral, smile, tongue)))
+    write_info(folder, BankInfo("alone", "disc", "synthetic", "none", "", "test", (neutral, smile, tongue)))
     networks = {k: v for k, v in run.averaged.state_dict().items() if k.startswith(NETWORKS)}
     write_base(folder, neutral, Base(run.model.preset, run.averaged.box, networks, planes(run, 5)), {})
     for seed, expression in enumerate((smile, tongue)):
@@ -243,6 +243,6 @@ def test_the_command_tells_a_run_from_a_bank(alone: Path, bank: Path, monkeypatc
 
 
 def test_one_base_for_each_head(bank: Path, run: Run) -> None:
-    info = BankInfo("avatar", "disc", "synthetic", "none", "test", (TONGUE,), "run", "0")
+    info = BankInfo("avatar", "disc", "synthetic", "none", "", "test", (TONGUE,), "run", "0")
     made = differences(bank, info, [planes(run, 0)])
     assert made.fine.abs().max() < 2e-3  # half precision of what is on disk

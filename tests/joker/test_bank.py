@@ -29,7 +29,7 @@ from offline.tri2plane.presets import LITE
 from runtime.errors import BadInput
 
 NEUTRAL, SMILE = Expression("neutral", "a face"), Expression("big smile", "a smile", {"mouthSmileLeft": 0.5})
-ALONE = BankInfo("alone", "Anna", "given", "prior/", "studio", (NEUTRAL, SMILE))
+ALONE = BankInfo("alone", "Anna", "given", "prior/", "", "studio", (NEUTRAL, SMILE))
 
 
 def planes() -> Planes:

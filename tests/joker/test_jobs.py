@@ -196,3 +196,16 @@ def test_a_folder_of_another_bank_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(cli, "reference_picture", lambda photo: np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(BadInput, match="another reference picture"):
         distil_bank(arguments(tmp_path, *ALONE), ball_prior)
+
+
+def test_a_bank_does_not_go_on_with_a_prior_that_was_trained_on(tmp_path: Path) -> None:
+    prior = tmp_path / "prior"
+    (prior / "denoiser").mkdir(parents=True)
+    (prior / "denoiser" / "weights").write_text("early")
+    args = arguments(tmp_path, *ALONE, "--prior", str(prior))
+    distil_bank(args, ball_prior)
+    (prior / "training.safetensors").write_text("what training keeps beside the networks")
+    assert bank_info(args) == read_info(args.out)
+    (prior / "denoiser" / "weights").write_text("late")
+    with pytest.raises(BadInput, match="another state of the prior, which was trained on since"):
+        bank_info(args)
