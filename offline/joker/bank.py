@@ -16,19 +16,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from offline.files import replaced
 from offline.joker.expressions import NEUTRAL, Expression, check_list
+from offline.tensors import AGAIN, read_about, read_tensors, write_tensors
 from offline.tri2plane.presets import Preset
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -123,7 +121,7 @@ def work_path(folder: Path, expression: Expression) -> Path:
 def is_finished(folder: Path, expression: Expression) -> bool:
     """Whether an expression has been distilled, as it is now and with the neutral head that is there now."""
     path = base_path(folder) if expression.name == NEUTRAL else head_path(folder, expression)
-    return path.is_file() and _made_from(folder, expression) == _described(path).get("from")
+    return path.is_file() and _made_from(folder, expression) == _checked(path, read_about(path)).get("from")
 
 
 def _made_from(folder: Path, expression: Expression) -> dict[str, Any]:
@@ -170,7 +168,7 @@ def read_info(folder: Path) -> BankInfo:
 
 def write_head(folder: Path, expression: Expression, planes: Planes, notes: Mapping[str, Any]) -> None:
     """Write a finished head; `notes` are plain values on how it was made."""
-    meta = {"format": FORMAT, "version": VERSION, "from": _made_from(folder, expression), "notes": dict(notes)}
+    meta = {"from": _made_from(folder, expression), "notes": dict(notes)}
     save_tensors(head_path(folder, expression), _halves(planes), meta)
 
 
@@ -185,8 +183,7 @@ def read_head(folder: Path, expression: Expression) -> Planes:
 def write_base(folder: Path, expression: Expression, base: Base, notes: Mapping[str, Any]) -> None:
     """Write the networks and the neutral head, which is `expression`, of a bank of kind "alone"."""
     tensors = _halves(base.neutral) | {"box": base.box, **base.networks}
-    made = {"preset": base.preset.as_dict(), "from": _made_from(folder, expression)}
-    meta = {"format": FORMAT, "version": VERSION, "notes": dict(notes), **made}
+    meta = {"preset": base.preset.as_dict(), "from": _made_from(folder, expression), "notes": dict(notes)}
     save_tensors(base_path(folder), tensors, meta)
 
 
@@ -204,39 +201,20 @@ def read_base(folder: Path) -> Base:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON description as safetensors; a kill leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    replaced(path, lambda temporary: save_file(kept, temporary, metadata={"mien": json.dumps(meta)}))
+    """`write_tensors` with a description that names this format."""
+    write_tensors(path, tensors, {"format": FORMAT, "version": VERSION, **meta})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """What `save_tensors` wrote. Raises BadInput where the file is not of this format and version."""
-    with _opened(path) as file:
-        meta = _meta(path, file)
-        return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 - it is no mapping
+    tensors, meta = read_tensors(path)
+    return tensors, _checked(path, meta)
 
 
-def _described(path: Path) -> dict[str, Any]:
-    """The description alone."""
-    with _opened(path) as file:
-        return _meta(path, file)
-
-
-def _meta(path: Path, file: Any) -> dict[str, Any]:
-    meta = json.loads((file.metadata() or {}).get("mien", "{}"))
-    if not isinstance(meta, dict) or (meta.get("format"), meta.get("version")) != (FORMAT, VERSION):
-        raise BadInput(f"'{path}' is not of version {VERSION} of {FORMAT}; delete it and run the same command again")
+def _checked(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
+    if (meta.get("format"), meta.get("version")) != (FORMAT, VERSION):
+        raise BadInput(f"'{path}' is not of version {VERSION} of {FORMAT}; {AGAIN}")
     return meta
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            yield file
-    except (SafetensorError, ValueError, OSError) as error:
-        raise BadInput(f"'{path}' cannot be read ({error}); delete it and run the same command again") from error
 
 
 def _halves(planes: Planes) -> dict[str, Tensor]:

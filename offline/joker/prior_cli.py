@@ -121,8 +121,11 @@ def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConf
     if not args.base:
         networks.vae.to(device)
         pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
-        print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, device):.1f} dB")
+        kept = args.out / "autoencoder.safetensors"
+        print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, device, kept):.1f} dB")
     save_networks(networks, args.out)
+    if not args.base:
+        kept.unlink()
 
 
 def _shown_pair(pairs: Pairs, n: int) -> tuple[int, int]:

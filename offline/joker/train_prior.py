@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from diffusers import UNet2DConditionModel
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from offline.files import replaced
 from offline.joker.networks import JokerPrior
 from offline.joker.normals import face_weights
 from offline.joker.pairs import Batch, Pairs
 from offline.joker.prior_config import PriorConfig
+from offline.tensors import read_tensors, write_tensors
 from offline.tri2plane.checkpoint import optimiser_tensors, restore_optimiser
 from runtime.errors import BadInput
 
@@ -41,6 +40,12 @@ class Progress:
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     """Mean loss of every hundred steps."""
+
+
+def check_settings(kept: Path, about: Mapping[str, Any], config: PriorConfig) -> None:
+    """Raises BadInput where a checkpoint, described by `about`, was written with another config."""
+    if about.get("config") != json.loads(json.dumps(asdict(config))):
+        raise BadInput(f"'{kept}' was trained with other settings ({about.get('config')}); give another folder")
 
 
 def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generator: torch.Generator) -> Tensor:
@@ -201,22 +206,11 @@ class PriorTraining:
         tensors |= {f"averaged.{n}": p for n, p in enumerate(self.averaged)}
         tensors |= optimiser_tensors(self.optimiser)
         meta: dict[str, Any] = {"config": asdict(self.config), "progress": asdict(self.progress)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        kept = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        about = {"mien": json.dumps(meta)}
-        replaced(self.folder / CHECKPOINT, lambda temporary: save_file(kept, temporary, metadata=about))
+        write_tensors(self.folder / CHECKPOINT, tensors, meta)
 
     def _restore(self) -> None:
-        from safetensors import safe_open
-
-        path = self.folder / CHECKPOINT
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get("mien", "{}"))
-        if meta.get("config") != json.loads(json.dumps(asdict(self.config))):
-            raise BadInput(
-                f"'{self.folder}' was trained with other settings ({meta.get('config')}); give another folder"
-            )
-        tensors = load_file(path)
+        tensors, meta = read_tensors(self.folder / CHECKPOINT)
+        check_settings(self.folder, meta, self.config)
         with torch.no_grad():
             for n, p in enumerate(self.parameters):
                 p.copy_(tensors[f"weights.{n}"])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from offline.joker.bank import FORMAT, VERSION, load_tensors, save_tensors
+from offline.joker.bank import load_tensors, save_tensors
 from offline.joker.nerf import DistilledHead
 from offline.tri2plane.checkpoint import optimiser_tensors, restore_optimiser
 from runtime.errors import BadInput
@@ -81,8 +81,7 @@ class Work:
         return self.folder / f"{name}.safetensors"
 
     def _write(self, name: str, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        described = {"format": FORMAT, "version": VERSION, "settings": self.settings, **meta}
-        save_tensors(self._path(name), tensors, described)
+        save_tensors(self._path(name), tensors, {"settings": self.settings, **meta})
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         return load_tensors(self._path(name)) if self._path(name).is_file() else None

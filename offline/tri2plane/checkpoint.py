@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from offline.files import replaced
+from offline.tensors import read_tensors, write_tensors
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
@@ -139,9 +137,7 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
         meta["polish"] = {"seconds": run.polishing.seconds, "random": run.polishing.random}
     if not (run.folder / HEAD_MODEL).exists():
         run.head_model.save(run.folder / HEAD_MODEL)
-    contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    about = {"mien": json.dumps(meta)}
-    replaced(run.folder / "checkpoint.safetensors", lambda temporary: save_file(contiguous, temporary, metadata=about))
+    write_tensors(run.folder / "checkpoint.safetensors", tensors, meta)
     (run.folder / "config.json").write_text(json.dumps(meta, indent=1))
 
 
@@ -153,11 +149,7 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         raise BadInput(f"'{folder}' holds no checkpoint; train one with: mien train VIDEO -o {folder}")
-    try:
-        tensors = load_file(path)
-        meta = _metadata(path)
-    except (SafetensorError, ValueError, OSError) as error:
-        raise BadInput(f"'{path}' is not a readable checkpoint ({error})") from error
+    tensors, meta = read_tensors(path, "train the avatar again")
     if meta.get("format") != FORMAT or meta.get("version") != VERSION:
         raise BadInput(f"'{path}' is version {meta.get('version')} of {meta.get('format')}, this Mien reads {VERSION}")
     latents = tensors["latents"]
@@ -188,13 +180,3 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
         _, index, name = key.split(".")
         state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        meta = json.loads((file.metadata() or {}).get("mien", "{}"))
-    if not isinstance(meta, dict):
-        raise ValueError("its description is not a mapping")
-    return meta

@@ -6,12 +6,13 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from offline.joker import prior_cli, train_prior
+from offline.joker import autoencoder, prior_cli, train_prior
 from offline.joker.ambiguity import ask, cases
 from offline.joker.autoencoder import calibrate, reconstruction_loss, train_autoencoder
 from offline.joker.captures import create, finish, read, write_frame
@@ -89,6 +90,41 @@ def test_an_early_kill_loses_no_autoencoder(
     assert not (out / ".writing").exists()
 
 
+def test_a_killed_autoencoder_goes_on_as_the_same_run(
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2, vae_steps=8))
+    monkeypatch.setattr(prior_cli, "small_prior", lambda: small_prior(size=32, widths=(16, 32)))
+    monkeypatch.setattr(autoencoder, "SAVE_EVERY", 0.0)
+
+    def line(out: Path) -> tuple[str, ...]:
+        return "train", str(captures), "-o", str(out), "--steps", "1", "--device", "cpu"
+
+    _run(*line(tmp_path / "whole"))
+    steps = 0
+
+    def killed(*given: Any) -> tuple[torch.Tensor, float]:
+        nonlocal steps
+        steps += 1
+        if steps == 5:
+            raise KeyboardInterrupt
+        return reconstruction_loss(*given)
+
+    monkeypatch.setattr(autoencoder, "reconstruction_loss", killed)
+    out = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        _run(*line(out))
+    monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=3))
+    with pytest.raises(BadInput, match="trained with other settings"):
+        _run(*line(out))
+    monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2))
+    _run(*line(out))
+    assert steps == 9  # four steps were kept, the fifth was done twice
+    whole, again = (load_prior(folder).networks.vae for folder in (tmp_path / "whole", out))
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in whole.state_dict().items())
+    assert whole.config.scaling_factor == again.config.scaling_factor and not list(out.glob("autoencoder*"))
+
+
 def test_a_person_of_two_pictures_is_shown(captures: Path) -> None:
     pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
     pairs.people = tuple(replace(person, frames=person.frames[:2]) for person in pairs.people)
@@ -113,12 +149,13 @@ def test_bad_input_is_one_sentence(words: tuple[str, ...], message: str, tmp_pat
         _run(*given)
 
 
-def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Path) -> None:
+def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Path, tmp_path: Path) -> None:
     vae = small_prior(size=32, widths=(16, 32)).vae
     pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
     pictures = pairs.draw(8, np.random.default_rng(1)).target
     before = calibrate(vae, pictures)
-    after = train_autoencoder(vae, pairs, PriorConfig(batch=8, vae_steps=100, vae_rate=3e-3), torch.device("cpu"))
+    config = PriorConfig(batch=8, vae_steps=100, vae_rate=3e-3)
+    after = train_autoencoder(vae, pairs, config, torch.device("cpu"), tmp_path / "kept.safetensors")
     assert after > before + 2
     with torch.no_grad():
         latents = vae.encode(pictures * 2 - 1).latent_dist.mode() * vae.config.scaling_factor
