@@ -117,6 +117,8 @@ def _train(args: argparse.Namespace) -> None:
 
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:
     """Writes the prior that training begins with: the base, or a small one with an autoencoder of its own."""
+    if not args.base and not config.vae_steps:
+        raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
     networks = load_networks(args.base) if args.base else small_prior()
     if not args.base:
         networks.vae.to(device)

@@ -90,6 +90,11 @@ def test_an_early_kill_loses_no_autoencoder(
     assert not (out / ".writing").exists()
 
 
+def test_the_papers_config_needs_networks_to_begin_with(captures: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="give the networks to begin with by --base"):
+        _run("train", str(captures), "-o", str(tmp_path / "prior"), "--config", "joker", "--device", "cpu")
+
+
 def test_a_killed_autoencoder_goes_on_as_the_same_run(
     captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
