@@ -84,6 +84,8 @@ def _train(args: argparse.Namespace) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     config, device = CONFIGS[args.config], choose_device(args.device)
+    if not (args.base or config.vae_steps or (args.out / INDEX).is_file()):
+        raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
     captures = [read(folder) for folder in args.captures]
     if not (args.out / INDEX).is_file() and accelerator.is_main_process:
@@ -117,8 +119,6 @@ def _train(args: argparse.Namespace) -> None:
 
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:
     """Writes the prior that training begins with: the base, or a small one with an autoencoder of its own."""
-    if not args.base and not config.vae_steps:
-        raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
     networks = load_networks(args.base) if args.base else small_prior()
     if not args.base:
         networks.vae.to(device)
