@@ -60,8 +60,7 @@ def train_autoencoder(vae: AutoencoderKL, pairs: Pairs, config: PriorConfig, dev
             torch.nn.utils.clip_grad_norm_(vae.parameters(), config.clip)
             optimiser.step()
             step += 1
-            if step < config.vae_steps:
-                schedule.step()
+            schedule.step()
             bar.set_postfix_str(f"{-10 * np.log10(error):.1f} dB")
             bar.update()
             if time.monotonic() - saved > SAVE_EVERY or step == config.vae_steps:

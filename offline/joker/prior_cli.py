@@ -120,14 +120,13 @@ def _train(args: argparse.Namespace) -> None:
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:
     """Writes the prior that training begins with: the base, or a small one with an autoencoder of its own."""
     networks = load_networks(args.base) if args.base else small_prior()
+    kept = args.out / "autoencoder.safetensors"
     if not args.base:
         networks.vae.to(device)
         pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
-        kept = args.out / "autoencoder.safetensors"
         print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, device, kept):.1f} dB")
     save_networks(networks, args.out)
-    if not args.base:
-        kept.unlink()
+    kept.unlink(missing_ok=True)
 
 
 def _shown_pair(pairs: Pairs, n: int) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def test_the_papers_config_needs_networks_to_begin_with(captures: Path, tmp_path
 
 
 def test_a_killed_autoencoder_goes_on_as_the_same_run(
-    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2, vae_steps=8))
     monkeypatch.setattr(prior_cli, "small_prior", lambda: small_prior(size=32, widths=(16, 32)))
