@@ -20,9 +20,9 @@ from export.parity import Parity, all_states, check_parity, check_storing
 from export.subject import Alone, Subject, Trained, drive_tensors, pictures
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.presets import Preset
+from runtime.avatar.bank import LEVELS
 from runtime.contract.bundle import BANK_FILE, TRI2PLANE, GraphInfo, Manifest, write_bundle
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
-from runtime.engines.bank import LEVELS
 from runtime.errors import BadInput, MienError
 
 DRIVE = ("expression", "detail", "latent")

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from offline.joker.bank import BankInfo, Planes, read_head, read_info
+from offline.joker.bank.folder import BankInfo, Planes, read_head, read_info
+from runtime.avatar.bank import LEVELS
 from runtime.contract.bank import BankExpression, checked_bank
-from runtime.engines.bank import LEVELS
 from runtime.errors import BadInput
 
 STEPS = 127
@@ -81,7 +81,7 @@ def differences(folder: Path, info: BankInfo, bases: Sequence[Planes]) -> Differ
 
 
 def packed(made: Differences) -> bytes:
-    """`bank.npz`, as `runtime.engines.bank` describes it: each channel of each plane of each expression in steps of its
+    """`bank.npz`, as `runtime.avatar.bank` describes it: each channel of each plane of each expression in steps of its
     own, 1/127 of its largest value."""
     arrays: dict[str, np.ndarray] = {}
     for name in LEVELS:

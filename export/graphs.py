@@ -68,7 +68,7 @@ class BankedGeneratorGraph(GeneratorGraph):
 
 class BankGraph(nn.Module):
     """The generator of an avatar that is a bank alone: its neutral planes and what the bank adds. The live
-    coefficients have done their work in the weights that the bank comes with (`runtime.engines.follow`)."""
+    coefficients have done their work in the weights that the bank comes with (`runtime.avatar.follow`)."""
 
     outputs = ("coarse", "fine")
 

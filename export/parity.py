@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from export.bank import Differences
 from export.subject import Subject, bank_states, pictures
+from runtime.avatar.bank import planes_of
+from runtime.avatar.chain import Performer, joined
+from runtime.avatar.choose import installed
 from runtime.contract.axes import quaternion_from_rotation, rotation_from_angles
 from runtime.contract.bundle import Bundle, Manifest
 from runtime.contract.drive import DriveState, coefficients
-from runtime.engines.bank import planes_of
-from runtime.engines.chain import Performer, joined
-from runtime.engines.choose import installed
 from runtime.errors import Unavailable
 
 FLOAT32_DB = 60.0

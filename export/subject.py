@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from export.bank import Differences, differences, read_bank
 from export.graphs import BankedGeneratorGraph, BankGraph, GeneratorGraph
-from offline.joker.bank import BankInfo, Planes, base_path, read_base
+from offline.joker.bank.folder import BankInfo, Planes, base_path, read_base
 from offline.tri2plane.checkpoint import HEAD_MODEL, Run
 from offline.tri2plane.model import Tri2Plane
+from runtime.avatar.follow import Follow
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bundle import JOKER, TRI2PLANE
 from runtime.contract.drive import BANK, DETAIL, DriveState, coefficients
 from runtime.contract.head_model import HeadModel
-from runtime.engines.follow import Follow
 from runtime.errors import BadInput
 
 

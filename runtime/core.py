@@ -14,17 +14,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from runtime.camera import Tracker
 from runtime.config import ServerConfig
 from runtime.driving.performance import Performance, live_performance
 from runtime.driving.repertoire import Repertoire
 from runtime.errors import Unavailable
-from runtime.memory import settle
-from runtime.session import Avatar
+from runtime.live.camera import Tracker
+from runtime.live.session import Avatar
+from runtime.live.show import ServedAvatar
+from runtime.live.trackers import TrackerPool
+from runtime.media.colour import Backdrop
+from runtime.memory import freeze_loaded
 from runtime.streaming.app import WebApp, WebSettings
-from runtime.streaming.colour import Backdrop
-from runtime.streaming.live import Stage
-from runtime.trackers import TrackerPool
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Server:
         self.config = config
         self.trackers = trackers
         self._warm = threading.Event()
-        stage = Stage(
+        stage = ServedAvatar(
             avatar, new_performance, trackers.take, trackers.give_back,
             Backdrop(config.background, config.watermark), config.fps, config.bitrate,
         )  # fmt: skip
@@ -69,7 +69,7 @@ class Server:
 
     def _warm_up(self) -> None:
         self.trackers.warm()
-        settle()
+        freeze_loaded()
         self._warm.set()
 
 

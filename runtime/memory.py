@@ -17,7 +17,7 @@ DELAY = 0.5
 """Seconds after a session's end; several that end together are tidied up after at once."""
 
 
-def settle() -> None:
+def freeze_loaded() -> None:
     """Takes all that is loaded now out of later collections, so that these are a matter of milliseconds."""
     gc.collect()
     gc.freeze()

@@ -15,11 +15,11 @@ from offline.evaluate.heads import ROWS, OracleAnswers, PriorAnswers, evaluate_h
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
-from offline.joker.presets import PRESETS as DISTILLING
-from offline.joker.prior import load_prior
+from offline.joker.distill.presets import PRESETS as DISTILLING
+from offline.joker.prior.bound import load_prior
 from offline.pages.html import number
+from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load, sampled
-from offline.tri2plane.devices import DEVICES, choose_device
 from offline.tri2plane.train import Budget
 from runtime.errors import BadInput
 from runtime.naming import unknown

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offline.joker.ambiguity import over_background, picture_of
-from offline.joker.views import View, between
-from offline.joker.world import EVERYDAY, FAMILIES, Look, expression, person
+from offline.joker.captures.views import View, between
+from offline.joker.prior.ambiguity import over_background, picture_of
+from offline.joker.world.looks import EVERYDAY, FAMILIES, Look, expression, person
 from offline.studio.identity import Identity
 from offline.studio.render import render
 from runtime.contract.drive import DriveState

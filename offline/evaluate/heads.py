@@ -25,20 +25,19 @@ from tqdm import tqdm
 from offline.evaluate.head_metrics import depth_error, neighbours, normal_error, surface_normals, warp_error
 from offline.evaluate.head_truth import HeadTruth, head_truth
 from offline.evaluate.judges import Judges, distance
-from offline.evaluate.metrics import flip, landmark_error, psnr, ssim
 from offline.evaluate.report import as_json, device_name
-from offline.joker.ambiguity import nearest_look, picture_of
-from offline.joker.denoiser import Denoiser
-from offline.joker.distill import Distillation
-from offline.joker.memory import Batches
-from offline.joker.nerf import DistilledHead
-from offline.joker.presets import DistillPreset
-from offline.joker.prior import Prior
-from offline.joker.schedule import noise_levels
-from offline.joker.targets import sample_views
-from offline.joker.task import PICTURE, view_normals
-from offline.joker.views import View, camera_tensors, grid
-from offline.joker.world import WHO, expression
+from offline.joker.captures.views import View, camera_tensors, grid
+from offline.joker.distill.distill import Distillation
+from offline.joker.distill.memory import Batches
+from offline.joker.distill.nerf import DistilledHead
+from offline.joker.distill.presets import DistillPreset
+from offline.joker.distill.targets import sample_views
+from offline.joker.distill.task import PICTURE, view_normals
+from offline.joker.prior.ambiguity import nearest_look, picture_of
+from offline.joker.prior.bound import Prior
+from offline.joker.prior.denoiser import Denoiser, noise_levels
+from offline.joker.world.looks import WHO, expression
+from offline.metrics import flip, landmark_error, psnr, ssim
 from offline.tri2plane.presets import PRESETS
 from runtime.errors import BadInput
 from runtime.machine import machine

@@ -12,14 +12,14 @@ from tqdm import tqdm
 from offline.clip import Clip
 from offline.evaluate.judges import Judges, Landmarks, distance
 from offline.evaluate.landmarks68 import f_lmd
-from offline.evaluate.metrics import flicker, flip, landmark_error, psnr, sharpness, ssim
 from offline.evaluate.pictures import Picture, truth_and_prediction
+from offline.metrics import flicker, flip, landmark_error, psnr, sharpness, ssim
 from offline.tri2plane.checkpoint import Run
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The metrics of one frame; None where one cannot be had. Definitions are in `offline.evaluate.metrics`."""
+    """The metrics of one frame; None where one cannot be had. Definitions are in `offline.metrics`."""
 
     psnr: float
     ssim: float

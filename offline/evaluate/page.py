@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from offline.evaluate.definitions import LOSSES, METRICS, Metric
 from offline.evaluate.evaluate import VIDEO, Evaluation
 from offline.evaluate.held_out import unbroken
-from offline.evaluate.metrics import flip
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.evaluate.report import about_machine
 from offline.evaluate.views import View
+from offline.metrics import flip
 from offline.pages.charts import line_chart
 from offline.pages.html import (
     Html,

@@ -10,15 +10,15 @@ from pathlib import Path
 import torch
 
 from offline.files import held
-from offline.joker.bank import BankInfo, is_finished, read_info, write_info
-from offline.joker.expressions import NEUTRAL, Expression, load_expressions, shipped
-from offline.joker.jobs import MOST, run_tasks
-from offline.joker.presets import PRESETS
-from offline.joker.prior_folder import SHIPPED_PRIOR, prior_fingerprint
-from offline.joker.reference import SIZE, reference_picture
-from offline.joker.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
+from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, load_expressions, shipped
+from offline.joker.bank.folder import BankInfo, is_finished, read_info, write_info
+from offline.joker.distill.jobs import MOST, run_tasks
+from offline.joker.distill.presets import PRESETS
+from offline.joker.distill.reference import SIZE, reference_picture
+from offline.joker.distill.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
+from offline.joker.prior.folder import SHIPPED_PRIOR, prior_fingerprint
+from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load as load_run
-from offline.tri2plane.devices import DEVICES, choose_device
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -82,7 +82,7 @@ def _distil_all(args: argparse.Namespace, info: BankInfo, device: torch.device, 
 
 
 def _load_prior(name: str, device: torch.device) -> BindsViews:
-    from offline.joker.prior import load_prior  # diffusers takes seconds, and a wrong option is told at once
+    from offline.joker.prior.bound import load_prior  # diffusers takes seconds, and a wrong option is told at once
 
     return load_prior(name, device)
 
@@ -123,14 +123,14 @@ def _check_same(folder: Path, old: BankInfo, new: BankInfo) -> None:
     """A bank may get more expressions, or lose some; nothing else may change."""
     if replace(old, expressions=new.expressions) != new:
         raise BadInput(f"'{folder}' holds a bank of another {_difference(old, new)}; take another folder, or delete it")
-    before: dict[str, Expression] = {e.slug: e for e in old.expressions}
+    before: dict[str, DistilledExpression] = {e.slug: e for e in old.expressions}
     for expression in new.expressions:
         kept = before.get(expression.slug)
         if kept is not None and _looks(kept) != _looks(expression) and is_finished(folder, kept):
             raise BadInput(f"'{expression.name}' is finished with other words or coefficients; give it another name")
 
 
-def _looks(expression: Expression) -> tuple[str, Mapping[str, float]]:
+def _looks(expression: DistilledExpression) -> tuple[str, Mapping[str, float]]:
     """What of an expression its head depends on; how it is played may change."""
     return expression.prompt, expression.coefficients
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.clip import Clip
-from offline.evaluate.metrics import psnr
+from offline.metrics import psnr
 from offline.track.matte import Matting
 
 NOISE = 0.01

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from offline.tensors import read_tensors, write_tensors
+from offline.training.optimiser import optimiser_tensors
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
@@ -113,12 +114,6 @@ def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
     return run
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Moments and step counts by name, for `restore_optimiser`."""
-    state = optimiser.state_dict()["state"]
-    return {f"optimiser.{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
-
-
 def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
     """Write the run's checkpoint; a kill at any moment leaves the old one or the new one."""
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -171,12 +166,3 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put saved moments and step counts back."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        _, index, name = key.split(".")
-        state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

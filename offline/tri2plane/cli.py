@@ -11,14 +11,14 @@ import torch
 
 from offline.clip import Clip
 from offline.track.texture import mean_texture
+from offline.training.devices import choose_device
+from offline.training.workers import Workers, joined_workers
 from offline.tri2plane.checkpoint import CPU, Run, build, load
 from offline.tri2plane.config import TRAINING, TrainConfig
-from offline.tri2plane.devices import choose_device
 from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.train import Budget, subject_box, train
-from offline.tri2plane.workers import Workers, joined_workers
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import unknown

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from offline.clip import Clip
-from offline.tri2plane.workers import ALONE, Workers
+from offline.training.workers import ALONE, Workers
 from runtime.contract.axes import pose_matrix
 
 

@@ -32,12 +32,12 @@ import numpy as np
 import torch
 
 from offline.clip import Clip
-from offline.evaluate.metrics import psnr
+from offline.metrics import psnr
+from offline.training.devices import choose_device
 from offline.tri2plane.checkpoint import Run, load, sampled
 from offline.tri2plane.cli import new_run
 from offline.tri2plane.config import TRAINING, TrainConfig
 from offline.tri2plane.dataset import load_batch
-from offline.tri2plane.devices import choose_device
 from offline.tri2plane.presets import PRESETS, Preset, decoder_work
 from offline.tri2plane.preview import on_white, predict
 from offline.tri2plane.train import Budget, train

@@ -16,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from offline.clip import Clip
-from offline.tri2plane.checkpoint import Polishing, Run, optimiser_tensors, restore_optimiser, save
+from offline.training.optimiser import optimiser_tensors, restore_optimiser
+from offline.training.progress import BAR
+from offline.tri2plane.checkpoint import Polishing, Run, save
 from offline.tri2plane.dataset import load_batch
 from offline.tri2plane.losses import sharpness_loss, weighted_l1
-from offline.tri2plane.train import BAR, SAVE_SECONDS
+from offline.tri2plane.train import SAVE_SECONDS
 
 FRAMES = 240
 """Training frames, evenly spread, which are kept with their renderings; 3.2 MB each for `lite`."""

@@ -18,12 +18,14 @@ from tqdm import tqdm
 
 from offline.clip import Clip
 from offline.perceptual import Lpips
-from offline.tri2plane.checkpoint import Run, restore_optimiser, save
+from offline.training.devices import peak_memory, readers_for
+from offline.training.optimiser import restore_optimiser
+from offline.training.progress import BAR
+from offline.training.workers import ALONE, Workers
+from offline.tri2plane.checkpoint import Run, save
 from offline.tri2plane.dataset import Batch, batches
-from offline.tri2plane.devices import peak_memory, readers_for
 from offline.tri2plane.preview import write_preview
 from offline.tri2plane.terms import loss_terms
-from offline.tri2plane.workers import ALONE, Workers
 from runtime.errors import BadInput
 
 SAVE_SECONDS = 50.0
@@ -125,9 +127,6 @@ def _record(run: Run, step_s: float, wait_s: float, losses: dict[str, float]) ->
     record = {"step": run.step, "seconds": round(run.seconds, 2), "step_s": round(step_s, 3),
               "wait_s": round(wait_s, 3), "memory_mb": round(peak_memory(run.device))}  # fmt: skip
     return record | {k: round(v, 5) for k, v in losses.items()}
-
-
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}"
 
 
 def _timed(action: Callable[[], object]) -> float:

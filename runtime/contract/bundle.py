@@ -9,7 +9,7 @@ A zip file, nothing in it pickled:
     head_model.npz     the 3DMM
     identity.npz       `identity` [K], `texture` [T, T, 3]
     thumbnail.png      the neutral head
-    bank.npz           only with a bank: what each of its expressions adds to the planes (`runtime.engines.bank`)
+    bank.npz           only with a bank: what each of its expressions adds to the planes (`runtime.avatar.bank`)
 
 A reader takes only these names, each within its limit and matching its hash.
 """

@@ -37,6 +37,8 @@ MAGIC = b"MIEN"
 VERSION = 1
 HEADER = struct.Struct("<4sBBBBIHHQII")
 SUBPROTOCOL = "mien.frames.v1"
+CLOCK_RATE = 90_000
+"""Ticks a second of a video timestamp (RFC 3551)."""
 MAX_MESSAGE = 64 * 1024
 """Bytes of the longest JSON message either side accepts."""
 

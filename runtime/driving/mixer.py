@@ -21,7 +21,7 @@ from runtime.driving.easing import eased
 from runtime.driving.quaternions import conjugate, multiply, power
 from runtime.driving.reach import Reach
 from runtime.driving.repertoire import Repertoire
-from runtime.driving.sources import Claim, Heard, Player, Source, Stream
+from runtime.driving.sources import Claim, Player, Source, Stream, StreamSample
 
 FADE = 0.4
 """Seconds that a change of source takes."""
@@ -47,14 +47,18 @@ class _Cast:
     """Who performs at one moment, with what each says."""
 
     base: str
-    heard: Heard | None
+    sample: StreamSample | None
     claims: dict[str, Claim]
     """By player, in rising order of importance."""
 
     @property
     def who(self) -> tuple[object, ...]:
         """Changes whenever what is said does not follow on from what was said before."""
-        return self.base, self.heard and self.heard.epoch, *((name, claim.epoch) for name, claim in self.claims.items())
+        return (
+            self.base,
+            self.sample and self.sample.epoch,
+            *((name, claim.epoch) for name, claim in self.claims.items()),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,20 +104,20 @@ class Mixer:
             carried = self._bridged(self._target(_carried(self._last, cast), idle), now)
             self._gap = _between(carried, target, now)
         self._last = cast
-        captured, sequence = (cast.heard.state.timestamp, cast.heard.sequence) if cast.heard else (None, None)
+        captured, sequence = (cast.sample.state.timestamp, cast.sample.sequence) if cast.sample else (None, None)
         state = replace(self._bridged(target, now), timestamp=now if captured is None else captured)
         return Mixed(state, next(reversed(cast.claims), cast.base), cast.base, captured, sequence)
 
     def _cast(self, now: float) -> _Cast:
         claims = {player.name: claim for player in self.players if (claim := player.sample(now)) is not None}
         for stream in reversed(self.streams):
-            heard = stream.heard(now)
-            if heard is not None:
-                return _Cast(stream.name, heard, claims)
+            sample = stream.newest(now)
+            if sample is not None:
+                return _Cast(stream.name, sample, claims)
         return _Cast("idle", None, claims)
 
     def _target(self, cast: _Cast, idle: DriveState) -> DriveState:
-        state = _filled(cast.heard, idle) if cast.heard is not None else idle
+        state = _filled(cast.sample, idle) if cast.sample is not None else idle
         for claim in cast.claims.values():
             state = claim.overlay.over(state)
         return self.reach.clamp(self.repertoire.driven(state))
@@ -141,12 +145,12 @@ class Mixer:
 
 def _carried(last: _Cast, cast: _Cast) -> _Cast:
     """The cast before a change as it would go on: who stays on moves on, who left or began anew stays as last seen."""
-    stays = last.heard and cast.heard and (last.base, last.heard.epoch) == (cast.base, cast.heard.epoch)
+    stays = last.sample and cast.sample and (last.base, last.sample.epoch) == (cast.base, cast.sample.epoch)
     claims = {
         name: cast.claims[name] if name in cast.claims and cast.claims[name].epoch == claim.epoch else claim
         for name, claim in last.claims.items()
     }
-    return _Cast(last.base, cast.heard if stays else last.heard, claims)
+    return _Cast(last.base, cast.sample if stays else last.sample, claims)
 
 
 def _parts(state: DriveState) -> tuple[Array, ...]:
@@ -162,9 +166,9 @@ def _between(shown: DriveState, target: DriveState, now: float) -> _Gap:
     return _Gap(now, _linear(shown) - _linear(target), turn)
 
 
-def _filled(heard: Heard, idle: DriveState) -> DriveState:
+def _filled(sample: StreamSample, idle: DriveState) -> DriveState:
     """What the stream says, and idle where it does not speak."""
-    if heard.spoken.all():
-        return heard.state
-    mixed = np.where(heard.spoken > 0, channels_of(heard.state), channels_of(idle))
-    return replace(with_channels(heard.state, mixed), detail=heard.state.detail * heard.spoken[FACE].max())
+    if sample.spoken.all():
+        return sample.state
+    mixed = np.where(sample.spoken > 0, channels_of(sample.state), channels_of(idle))
+    return replace(with_channels(sample.state, mixed), detail=sample.state.detail * sample.spoken[FACE].max())

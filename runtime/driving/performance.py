@@ -10,7 +10,7 @@ from runtime.driving.reach import Reach
 from runtime.driving.repertoire import Repertoire
 from runtime.driving.retarget import Retargeter
 from runtime.driving.smoothing import Smoother
-from runtime.driving.sources import Player, Stage, Stream
+from runtime.driving.sources import Filter, Player, Stream
 
 
 class Performance:
@@ -23,7 +23,7 @@ class Performance:
     def __init__(
         self,
         seed: int = 0,
-        camera_stages: Iterable[Stage] = (),
+        camera_stages: Iterable[Filter] = (),
         reach: Reach | None = None,
         fade: float = FADE,
         repertoire: Repertoire | None = None,

@@ -11,8 +11,8 @@ import numpy as np
 from runtime.contract.bank import BankExpression, distinct
 from runtime.contract.drive import INDEX, DriveState, coefficients
 from runtime.driving.channels import FACE, OWN, mask
-from runtime.driving.lexicon import GENERAL, Lexicon
-from runtime.driving.phrases import Beat, Expression
+from runtime.driving.language.lexicon import GENERAL, Lexicon
+from runtime.driving.language.phrases import Beat, LexiconEntry
 from runtime.driving.timeline import Segment
 
 ATTACK, RELEASE = 0.45, 0.55
@@ -62,13 +62,13 @@ class Repertoire:
         return replace(state, expression=expression, bank=bank, detail=state.detail * (1.0 - bank.max()))
 
 
-def _said(expression: BankExpression, channel: str) -> Expression:
+def _said(expression: BankExpression, channel: str) -> LexiconEntry:
     """As prompts know it. Words that prompts give another meaning only count where the name is all that is said."""
     words = re.findall(r"[a-z]+", expression.name.lower())
     phrase = " ".join(GENERAL.dictionary_form(word) if GENERAL.knows(word) else word for word in words)
     targets = {**expression.overlaid, channel: 1.0}
     beat = Beat(targets, attack=ATTACK, hold=expression.hold, release=RELEASE)
-    return Expression(expression.name, (beat,), tuple(dict.fromkeys((expression.name, phrase))), normal=1.0)
+    return LexiconEntry(expression.name, (beat,), tuple(dict.fromkeys((expression.name, phrase))), normal=1.0)
 
 
 def _claims(expression: BankExpression) -> np.ndarray:

@@ -39,7 +39,7 @@ from rapidfuzz import process
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, gaze_coefficients
 from runtime.driving.channels import GROUPS
 from runtime.driving.easing import EASINGS
-from runtime.driving.prompts import parse
+from runtime.driving.language.prompts import parse
 from runtime.driving.reach import Reach
 from runtime.driving.repertoire import Repertoire
 from runtime.driving.timeline import Segment, Timeline, delayed, through

@@ -14,7 +14,7 @@ from runtime.contract.drive import DriveState, checked
 from runtime.driving.channels import GROUPS, Overlay, mask
 from runtime.driving.timeline import Timeline
 
-Stage = Callable[[DriveState], DriveState]
+Filter = Callable[[DriveState], DriveState]
 """One step of conditioning between a stream and the mixer: smoothing, retargeting."""
 
 SILENCE = 0.5
@@ -32,7 +32,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Heard:
+class StreamSample:
     """The newest state of a stream."""
 
     state: DriveState
@@ -50,11 +50,11 @@ class Stream:
     One thread may push while another samples.
     """
 
-    def __init__(self, name: str, stages: Iterable[Stage] = (), silence: float = SILENCE) -> None:
+    def __init__(self, name: str, stages: Iterable[Filter] = (), silence: float = SILENCE) -> None:
         self.name = name
         self.stages = tuple(stages)
         self.silence = silence
-        self._heard: Heard | None = None
+        self._newest: StreamSample | None = None
         self._sequence = 0
         self._epoch = 0
 
@@ -67,25 +67,25 @@ class Stream:
         state = checked(state)
         for stage in self.stages:
             state = stage(state)
-        last, spoken = self._heard, mask(groups)
+        last, spoken = self._newest, mask(groups)
         if last is None or now - last.arrived > GAP or (spoken != last.spoken).any():
             self._epoch += 1
         self._sequence += 1
-        self._heard = Heard(state, now, self._sequence, spoken, self._epoch)
+        self._newest = StreamSample(state, now, self._sequence, spoken, self._epoch)
         return self._sequence
 
     def end(self) -> None:
         """Say nothing more until the next push; what was last shown eases away at once."""
-        self._heard = None
+        self._newest = None
 
-    def heard(self, now: float) -> Heard | None:
+    def newest(self, now: float) -> StreamSample | None:
         """The newest state with its history, or None after `silence` seconds without one."""
-        last = self._heard
+        last = self._newest
         return last if last is not None and now - last.arrived <= self.silence else None
 
     def sample(self, now: float) -> DriveState | None:
         """The newest state, or None after `silence` seconds without one."""
-        last = self.heard(now)
+        last = self.newest(now)
         return last.state if last is not None else None
 
 

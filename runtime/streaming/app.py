@@ -8,11 +8,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from runtime.live.show import Live, ServedAvatar
+from runtime.live.totals import Totals
 from runtime.memory import Tidier
 from runtime.streaming import pages
 from runtime.streaming.frames import FrameSockets
-from runtime.streaming.live import Live, Stage
-from runtime.streaming.metrics import CONTENT_TYPE, Totals, exposition
+from runtime.streaming.metrics import CONTENT_TYPE, exposition
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Registry
 from runtime.streaming.security import guard
@@ -37,7 +38,7 @@ class WebSettings:
 class WebApp:
     """All handlers over one registry; `application` is what aiohttp runs."""
 
-    def __init__(self, stages: dict[str, Stage], settings: WebSettings, ready: Callable[[], bool]) -> None:
+    def __init__(self, stages: dict[str, ServedAvatar], settings: WebSettings, ready: Callable[[], bool]) -> None:
         self.registry = Registry(settings.max_sessions, Tidier().soon)
         self.totals = Totals()
         self.signalling = Signalling(stages, self.registry, self.totals)

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 from aiohttp import WSMsgType, web
 
-from runtime.clock import CLOCK_RATE
 from runtime.contract.wire import (
+    CLOCK_RATE,
     MAX_MESSAGE,
     SUBPROTOCOL,
     Codec,
@@ -22,10 +22,10 @@ from runtime.contract.wire import (
     hello,
     parse_json,
 )
-from runtime.session import Frame
-from runtime.streaming.colour import Backdrop
-from runtime.streaming.live import Live, Stage
-from runtime.streaming.metrics import Totals
+from runtime.live.session import Frame
+from runtime.live.show import Live, ServedAvatar
+from runtime.live.totals import Totals
+from runtime.media.colour import Backdrop
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Full, Registry
 from runtime.streaming.whip import NO_ENDPOINT
@@ -152,7 +152,7 @@ def _jpeg(backdrop: Backdrop, frame: Frame) -> bytes:
 class FrameSockets:
     """The route of the frame websocket."""
 
-    def __init__(self, stages: dict[str, Stage], registry: Registry, totals: Totals) -> None:
+    def __init__(self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals) -> None:
         self._stages = stages
         self._totals = totals
         self._registry = registry

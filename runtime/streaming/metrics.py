@@ -7,28 +7,6 @@ from collections.abc import Iterable, Mapping
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Totals:
-    """Sums over sessions that have ended, so that counters never go back."""
-
-    FIELDS = ("rendered", "skipped", "cameraTracked", "cameraDropped", "keyframes")
-
-    def __init__(self) -> None:
-        self._ended = dict.fromkeys(self.FIELDS, 0)
-
-    def retire(self, stats: Mapping[str, int]) -> None:
-        """Adds a session that ends."""
-        for field in self.FIELDS:
-            self._ended[field] += stats[field]
-
-    def sums(self, running: Iterable[Mapping[str, int]]) -> dict[str, int]:
-        """Totals of ended and running sessions."""
-        sums = dict(self._ended)
-        for stats in running:
-            for field in self.FIELDS:
-                sums[field] += stats[field]
-        return sums
-
-
 def exposition(
     sums: Mapping[str, int], sessions: int, free: int, rejected: int, stages: Mapping[str, Mapping[str, float]]
 ) -> str:

@@ -24,10 +24,12 @@ from aiortc import (
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 
-from runtime.camera import CameraFrame
 from runtime.contract.wire import WireError, parse_json
-from runtime.streaming.colour import camera_rgb
+from runtime.live.camera import CameraFrame
+from runtime.live.fan_out import EncodedFrame, VideoFanOut
+from runtime.media.colour import camera_rgb
 from runtime.streaming.offers import Offer, OfferError
+from runtime.streaming.packet_track import PacketTrack
 from runtime.streaming.rtc_hooks import (
     PromptJitterBuffer,
     last_sent_timestamp,
@@ -35,7 +37,6 @@ from runtime.streaming.rtc_hooks import (
     send_packets,
     show_at_once,
 )
-from runtime.streaming.video import EncodedFrame, PacketTrack, VideoFanOut
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Peer:
         on_message: Handler | None,
     ) -> None:
         """What it watches, who takes its camera and who its control messages; each may be None."""
-        self.belongings: AsyncExitStack | None = None
+        self.resources: AsyncExitStack | None = None
         """What ends together with the connection, `disconnect` first; set once the session stands."""
         self.connected = False
         self.last_heard = time.monotonic()
@@ -101,9 +102,9 @@ class Peer:
     async def close(self) -> None:
         """Ends the session: the connection and all that belongs to it. A second call waits for the first."""
         async with self._ending:
-            belongings, self.belongings = self.belongings, None
-            if belongings is not None:
-                await belongings.aclose()
+            resources, self.resources = self.resources, None
+            if resources is not None:
+                await resources.aclose()
 
     def end(self) -> None:
         """Ends the session in the background."""

@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from runtime.streaming.live import Live, SharedLive, Stage
-from runtime.streaming.metrics import Totals
+from runtime.live.show import Live, ServedAvatar, SharedLive
+from runtime.live.totals import Totals
 from runtime.streaming.offers import MAX_SDP, Offer, OfferError, checked_offer
 from runtime.streaming.peer import Peer
 from runtime.streaming.problems import problem
@@ -25,7 +25,7 @@ NO_SESSION = "there is no such session; it may have ended"
 class Signalling:
     """The handlers; `routes` lists them."""
 
-    def __init__(self, stages: dict[str, Stage], registry: Registry, totals: Totals) -> None:
+    def __init__(self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals) -> None:
         self._stages = stages
         self._registry = registry
         self._totals = totals
@@ -77,12 +77,12 @@ class Signalling:
             except OfferError as error:
                 headers = RETRY_AFTER if error.status == 409 else None
                 return problem(error.status, str(error), headers)
-            peer.belongings = undo.pop_all()
+            peer.resources = undo.pop_all()
         self._registry.attach(key, peer.close)
         headers = {"Location": f"/{name}/{kind}/{key}", "ETag": f'"{key[:8]}"', "ID": key}
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
 
-    def _perform(self, stage: Stage, offer: Offer, undo: AsyncExitStack) -> Peer:
+    def _perform(self, stage: ServedAvatar, offer: Offer, undo: AsyncExitStack) -> Peer:
         """A camera with the avatar back, or a publisher of the shared performance."""
         if offer.direction == "recvonly":
             raise OfferError(406, "a WHIP offer must send video; use the WHEP address to watch")
@@ -95,7 +95,7 @@ class Signalling:
         live.on_failure(lambda: peer.end())
         return peer
 
-    def _publish(self, stage: Stage, undo: AsyncExitStack) -> Peer:
+    def _publish(self, stage: ServedAvatar, undo: AsyncExitStack) -> Peer:
         shared = self.shared[stage.avatar.name]
         if shared.published:
             raise OfferError(409, "somebody else's camera drives this avatar; try again when it has gone")
@@ -105,7 +105,7 @@ class Signalling:
         undo.callback(shared.unpublish)
         return Peer(None, live.camera, live.control.handle)
 
-    def _watch(self, stage: Stage, offer: Offer, undo: AsyncExitStack) -> Peer:
+    def _watch(self, stage: ServedAvatar, offer: Offer, undo: AsyncExitStack) -> Peer:
         if offer.direction == "sendonly":
             raise OfferError(406, "a WHEP offer must receive video")
         shared = self.shared[stage.avatar.name]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MIEN = "from runtime.cli import main; raise SystemExit(main())"
+MIEN = "from runtime.commands.main import main; raise SystemExit(main())"
 
 
 def call(module: str, *arguments: str) -> int:

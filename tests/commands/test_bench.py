@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import bench
+from runtime.commands import bench
 from runtime.driving.performance import live_performance
 from runtime.errors import BadInput
-from runtime.video_file import mp4
+from runtime.media.video_file import mp4
 from tests.commands.calling import call, start
 
 
@@ -26,7 +26,7 @@ def test_a_stopwatch_leaves_the_first_frames_out() -> None:
 def test_a_camera_gives_its_pictures_over_and_over_in_order() -> None:
     shades = (40, 120, 200)
     packets = bench.camera_stream(np.full((100, 300, 3), shade, np.uint8) for shade in shades)
-    camera = bench.Camera(packets)
+    camera = bench.CameraReplay(packets)
     seen = [camera.next() for _ in range(7)]
     assert seen[0].shape == (480, 640, 3)
     for rgb, shade in zip(seen, itertools.cycle(shades), strict=False):
@@ -47,7 +47,7 @@ def test_a_failure_of_the_tracking_thread_is_raised_at_once() -> None:
 @pytest.mark.parametrize("seconds", ["0", "nan"])
 def test_a_length_that_cannot_be_is_refused(seconds: str) -> None:
     with pytest.raises(BadInput, match="--seconds must be 1 to 3600"):
-        call("runtime.bench_cli", "--seconds", seconds)
+        call("runtime.commands.bench_cli", "--seconds", seconds)
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_a_video_without_a_face_is_refused(tmp_path: Path) -> None:
     with mp4(wall, 160, 120, 10) as writer:
         writer.write(np.full((180, 160), 128, np.uint8))
     with pytest.raises(BadInput, match="no face was found in"):
-        call("runtime.bench_cli", "--video", str(wall), "--engine", "openvino")
+        call("runtime.commands.bench_cli", "--video", str(wall), "--engine", "openvino")
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from runtime import cli
+from runtime.commands import main as cli
+from runtime.commands.demo import DEMO
 from runtime.contract.bundle import read_bundle
-from runtime.demo import DEMO
 from runtime.errors import BadInput, MienError, Unavailable
 from tests.commands.calling import start
 from tests.end_to_end.process import free_port

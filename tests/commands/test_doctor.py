@@ -50,4 +50,4 @@ def test_a_missing_package_is_a_finding_not_a_crash(package: str, failing: str, 
 
 def test_a_port_that_cannot_be_is_refused() -> None:
     with pytest.raises(BadInput, match="port must be 1 to 65535"):
-        call("runtime.doctor_cli", "--port", "99999")
+        call("runtime.commands.doctor_cli", "--port", "99999")

@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from runtime.commands.demo import DEMO
+from runtime.commands.render import render_video, states_of_video
 from runtime.contract.drive import EXPRESSIONS, INDEX, DriveState
-from runtime.demo import DEMO
 from runtime.driving.performance import Performance
 from runtime.errors import BadInput, Unavailable
-from runtime.render import render_video, states_of_video
-from runtime.soundtrack import Soundtrack
-from runtime.streaming.colour import Backdrop
-from runtime.video_file import VideoReader, check_target, mp4
+from runtime.media.colour import Backdrop
+from runtime.media.soundtrack import Soundtrack
+from runtime.media.video_file import VideoReader, check_target, mp4
 from tests.commands.calling import call, start
 
 SOUND_RATE = 48_000
@@ -71,7 +71,7 @@ def film(path: Path, times: list[float], sound: bool = False) -> None:
 def test_a_prompt_becomes_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "smile.mp4"
     prompt = ("--prompt", "smile for half a second", "--fps", "10")
-    call("runtime.render_cli", *prompt, "--engine", "openvino", "-o", str(out))
+    call("runtime.commands.render_cli", *prompt, "--engine", "openvino", "-o", str(out))
     rate, frames = frames_of(out)
     assert rate == 10 and f"{len(frames)} frames" in capsys.readouterr().out
     assert frames[0].shape == (512, 512, 3)
@@ -86,7 +86,7 @@ def test_a_script_becomes_a_video_of_the_size_colour_and_view_asked_for(tmp_path
     script, out = tmp_path / "nod.YAML", tmp_path / "nod.mp4"
     script.write_text("version: 1\nevents:\n  - {at: 0, set: {jawOpen: 0.5}, attack: 0.1, hold: 0.1, release: 0.1}\n")
     look = ("--size", "128", "--background", "#204060", "--yaw", "30")
-    call("runtime.render_cli", str(script), *look, "--fps", "10", "--engine", "openvino", "-o", str(out))
+    call("runtime.commands.render_cli", str(script), *look, "--fps", "10", "--engine", "openvino", "-o", str(out))
     _, frames = frames_of(out)
     assert len(frames) == 10, "0.3 seconds and the tail"
     assert frames[0].shape == (128, 128, 3)
@@ -112,14 +112,14 @@ def test_a_script_becomes_a_video_of_the_size_colour_and_view_asked_for(tmp_path
 )
 def test_what_render_cannot_do_it_says(arguments: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        call("runtime.render_cli", *arguments)
+        call("runtime.commands.render_cli", *arguments)
 
 
 def test_the_driving_video_is_not_overwritten(tmp_path: Path) -> None:
     video = tmp_path / "me.mp4"
     film(video, [0.0, 0.1])
     with pytest.raises(BadInput, match="is the driving video itself"):
-        call("runtime.render_cli", str(video), "-o", str(video))
+        call("runtime.commands.render_cli", str(video), "-o", str(video))
 
 
 def test_only_an_ordinary_file_is_replaced(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runtime.video_file.os.replace", full)
+    monkeypatch.setattr("runtime.media.video_file.os.replace", full)
     with pytest.raises(Unavailable, match="No space left on device"), mp4(tmp_path / "a.mp4", 64, 64, 30) as writer:
         writer.write(np.full((96, 64), 128, np.uint8))
     assert list(tmp_path.iterdir()) == []
@@ -158,7 +158,7 @@ def test_an_interrupted_video_leaves_nothing(tmp_path: Path) -> None:
     class Stopped:
         size = 64
 
-        def new_session(self) -> Stopped:
+        def new_renderer(self) -> Stopped:
             return self
 
         def render(self, state: DriveState, camera: object) -> object:
@@ -201,7 +201,7 @@ def test_a_driving_video_without_a_face_is_refused_before_anything_is_rendered(t
     with VideoReader(wall) as reader:
         assert [rgb.shape for _, rgb in reader] == [(120, 160, 3)] * 5
     with pytest.raises(BadInput, match="no face was found"):
-        call("runtime.render_cli", str(wall), "--bundle", "none.mien", "-o", str(tmp_path / "out.mp4"))
+        call("runtime.commands.render_cli", str(wall), "--bundle", "none.mien", "-o", str(tmp_path / "out.mp4"))
     assert [p.name for p in tmp_path.iterdir()] == ["wall.mp4"]
 
 
@@ -238,8 +238,8 @@ class Numbering:
 def test_each_picture_shows_the_frame_that_is_on_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: list[float], fps: float, shown: list[int]
 ) -> None:
-    monkeypatch.setattr("runtime.render.FaceTracker", Numbering)
-    monkeypatch.setattr("runtime.render.live_performance", lambda repertoire: Performance(fade=1e-6))
+    monkeypatch.setattr("runtime.commands.render.FaceTracker", Numbering)
+    monkeypatch.setattr("runtime.commands.render.live_performance", lambda repertoire: Performance(fade=1e-6))
     film(tmp_path / "a.mkv", times)
     states = list(states_of_video(tmp_path / "a.mkv", fps))
     assert [round(float(s.expression[INDEX["jawOpen"]]) * 40) for s in states] == shown
@@ -273,7 +273,7 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("portrait")
     silent, out = folder / "silent.mp4", folder / "portrait.mp4"
     prompt = ("--prompt", "open your mouth for half a second", "--fps", "15", "--size", "256")
-    call("runtime.render_cli", *prompt, "--engine", "openvino", "--bundle", str(DEMO), "-o", str(silent))
+    call("runtime.commands.render_cli", *prompt, "--engine", "openvino", "--bundle", str(DEMO), "-o", str(silent))
     film(folder / "tone.mp4", [0.0, 1.0], sound=True)
     with (
         VideoReader(silent) as reader,
@@ -287,7 +287,7 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_driving_video_keeps_its_frames_and_its_sound(portrait: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    call("runtime.render_cli", str(portrait), "--size", "64", "--engine", "openvino", "-o", str(out))
+    call("runtime.commands.render_cli", str(portrait), "--size", "64", "--engine", "openvino", "-o", str(out))
     with av.open(str(portrait)) as driving, av.open(str(out)) as made:
         assert made.streams.video[0].frames == driving.streams.video[0].frames
         assert made.streams.video[0].average_rate == driving.streams.video[0].average_rate == 15

@@ -12,9 +12,9 @@ from runtime.contract.axes import angles_from_rotation, quaternion_from_rotation
 from runtime.contract.axes import rotation_from_quaternion as rotation_of
 from runtime.contract.drive import INDEX, DriveState, coefficients
 from runtime.driving.easing import STEEPEST
+from runtime.driving.language.prompts import parse
 from runtime.driving.mixer import FADE, Mixed, Mixer
 from runtime.driving.performance import Performance
-from runtime.driving.prompts import parse
 from runtime.driving.quaternions import angle_between
 from runtime.driving.sources import SILENCE, Player, Stream
 from runtime.driving.timeline import Segment, Timeline

@@ -11,8 +11,8 @@ from runtime.contract.bank import BankExpression
 from runtime.contract.drive import BANK, DETAIL, INDEX, DriveState, coefficients
 from runtime.driving.channels import CHANNEL, channels_of, with_channels
 from runtime.driving.easing import STEEPEST
+from runtime.driving.language.prompts import parse
 from runtime.driving.mixer import FADE, Mixer
-from runtime.driving.prompts import parse
 from runtime.driving.repertoire import ATTACK, Repertoire
 from runtime.driving.script import Script, dump_script, parse_script
 from runtime.driving.sources import Player, Stream

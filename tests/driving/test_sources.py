@@ -32,9 +32,9 @@ def test_a_gap_or_other_channels_begin_a_new_epoch() -> None:
 
     def epoch(now: float, groups: tuple[str, ...] = ("mouth",)) -> int:
         app.push(OPEN, now, groups)
-        heard = app.heard(now)
-        assert heard is not None
-        return heard.epoch
+        sample = app.newest(now)
+        assert sample is not None
+        return sample.epoch
 
     assert [epoch(1.0), epoch(1.1)] == [1, 1]
     assert epoch(1.1 + GAP * 1.1) == 2
@@ -56,9 +56,9 @@ def test_a_state_that_cannot_be_shown_is_refused_and_changes_nothing(state: Driv
     camera.push(OPEN, 1.0)
     with pytest.raises(ValueError, match=field):
         camera.push(state, 1.1)
-    heard = camera.heard(1.1)
-    assert heard is not None and heard.sequence == 1
-    assert heard.state.expression == pytest.approx(OPEN.expression)
+    sample = camera.newest(1.1)
+    assert sample is not None and sample.sequence == 1
+    assert sample.state.expression == pytest.approx(OPEN.expression)
 
 
 def test_out_of_range_coefficients_are_clipped_before_the_stages_see_them() -> None:

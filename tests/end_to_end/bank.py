@@ -21,16 +21,16 @@ import numpy as np
 from tqdm import tqdm
 
 from offline.studio.performance import performance
-from runtime.avatar import Avatar
+from runtime.avatar.choose import ENGINES
+from runtime.avatar.loaded import LoadedAvatar
+from runtime.commands.render import states_of_video
 from runtime.contract.bundle import read_bundle
 from runtime.contract.drive import BANK, DriveState
+from runtime.driving.language.prompts import parse
 from runtime.driving.mixer import Mixer
-from runtime.driving.prompts import parse
 from runtime.driving.repertoire import Repertoire
 from runtime.driving.sources import Player
-from runtime.engines.choose import ENGINES
-from runtime.render import states_of_video
-from runtime.session import AvatarSession
+from runtime.live.session import Renderer
 
 FPS = 30
 LIVE_FRAMES = 240
@@ -46,8 +46,8 @@ class Still:
 def cost(banked: Path, plain: Path, engine: str, rounds: int) -> dict[str, float]:
     """Milliseconds a picture more than without a bank, by what plays. The weight changes with every picture."""
     sessions = {
-        "without": Avatar.load(plain, engine).new_session(),
-        "with": Avatar.load(banked, engine).new_session(),
+        "without": LoadedAvatar.load(plain, engine).new_renderer(),
+        "with": LoadedAvatar.load(banked, engine).new_renderer(),
     }
     spent: dict[str, list[tuple[float, float]]] = {"without": [], "idle": [], "one plays": [], "two play": []}
     for n in tqdm(range(rounds + 5), desc=engine, unit="round"):
@@ -68,7 +68,7 @@ def cost(banked: Path, plain: Path, engine: str, rounds: int) -> dict[str, float
     return {name: round(value, 2) for name, value in figures.items()}
 
 
-def changes(session: AvatarSession, states: Iterable[DriveState]) -> list[float]:
+def changes(session: Renderer, states: Iterable[DriveState]) -> list[float]:
     """Mean absolute difference of each picture to the one before."""
     pictures = (session.render(state).rgba.astype(np.int16) for state in states)
     return [float(np.abs(after - before).mean()) for before, after in itertools.pairwise(pictures)]
@@ -87,8 +87,8 @@ def prompted(repertoire: Repertoire, text: str) -> Iterator[DriveState]:
 
 def movement(banked: Path, engine: str, video: Path | None) -> dict[str, float]:
     """Median change of live driving, and the largest of each prompt as a multiple of it."""
-    avatar = Avatar.load(banked, engine)
-    session, repertoire = avatar.new_session(), Repertoire(avatar.bank)
+    avatar = LoadedAvatar.load(banked, engine)
+    session, repertoire = avatar.new_renderer(), Repertoire(avatar.bank)
     live = states_of_video(video, FPS, repertoire) if video else iter(performance(LIVE_FRAMES, FPS, seed=1))
     median = float(np.median(changes(session, itertools.islice(live, LIVE_FRAMES))))
     figures = {"live driving, median change": median}

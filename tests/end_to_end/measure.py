@@ -23,7 +23,7 @@ import av
 import numpy as np
 from playwright.sync_api import Page
 
-from runtime.demo import DEMO
+from runtime.commands.demo import DEMO
 from tests.end_to_end.browsing import browsing, wait_for
 from tests.end_to_end.driving import camera_file, real_video
 from tests.end_to_end.process import ServerProcess, server_process

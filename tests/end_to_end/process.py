@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import websockets.sync.client as websocket
 
 ROOT = Path(__file__).parents[2]
-MIEN = "from runtime.cli import main; raise SystemExit(main())"
+MIEN = "from runtime.commands.main import main; raise SystemExit(main())"
 LIMIT = 60.0
 """Seconds the server may take to come up before it counts as failed."""
 

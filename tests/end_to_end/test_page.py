@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.demo import DEMO
+from runtime.commands.demo import DEMO
 from tests.end_to_end.browsing import ANY_CAMERA, browsing, chromium, wait_for
 from tests.end_to_end.driving import camera_file, real_video
 from tests.end_to_end.measure import main as measure

@@ -13,7 +13,7 @@ from offline.evaluate.head_metrics import (
     surface_normals,
     warp_error,
 )
-from offline.joker.views import View, between, head_camera
+from offline.joker.captures.views import View, between, head_camera
 from offline.studio import DEMO, render
 from runtime.contract.drive import DriveState
 

@@ -14,10 +14,10 @@ from offline.evaluate.head_truth import HeadTruth, head_truth, named_look
 from offline.evaluate.heads import FIGURES, ROWS, OracleAnswers, PriorAnswers, Seen, evaluate_heads, measure
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.judges import Judges
-from offline.joker.presets import PRESETS
-from offline.joker.prior import Prior
-from offline.joker.small import small_prior
-from offline.joker.views import View
+from offline.joker.captures.views import View
+from offline.joker.distill.presets import PRESETS
+from offline.joker.prior.bound import Prior
+from offline.joker.prior.small import small_prior
 from runtime.errors import BadInput
 
 VIEWS = (View(-0.1, 0.0), View(0.1, 0.0))

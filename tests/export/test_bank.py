@@ -15,7 +15,8 @@ from export.bake import bake, bake_alone
 from export.bank import Differences, differences, packed, stored
 from export.cli import run as bake_command
 from export.subject import Trained, pictures
-from offline.joker.bank import (
+from offline.joker.bank.expressions import DistilledExpression
+from offline.joker.bank.folder import (
     NETWORKS,
     BankInfo,
     Base,
@@ -26,19 +27,18 @@ from offline.joker.bank import (
     write_head,
     write_info,
 )
-from offline.joker.expressions import Expression
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.train import Budget, train
-from runtime.avatar import Avatar
+from runtime.avatar.choose import ENGINES
+from runtime.avatar.loaded import LoadedAvatar
 from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import BANK_FILE, read_bundle
 from runtime.contract.drive import BANK, DriveState, coefficients
-from runtime.engines.choose import ENGINES
 from runtime.errors import BadInput, MienError
 from tests.tri2plane.tiny import tiny_clip, tiny_run
 
-TONGUE = Expression("tongue out", "a tongue", {"jawOpen": 0.5, "tongueOut": 1.0}, "tongueOut")
-SCREAM = Expression("scream", "a scream", {"jawOpen": 1.0, "eyeLookUpLeft": 0.5}, hold=1.0)
+TONGUE = DistilledExpression("tongue out", "a tongue", {"jawOpen": 0.5, "tongueOut": 1.0}, "tongueOut")
+SCREAM = DistilledExpression("scream", "a scream", {"jawOpen": 1.0, "eyeLookUpLeft": 0.5}, hold=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def bank_of(run: Run, folder: Path) -> Path:
 
 
 def alone_of(run: Run, folder: Path) -> Path:
-    neutral = Expression("neutral", "at rest")
-    smile = Expression("smile", "smiling", {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, "mouthSmileLeft")
+    neutral = DistilledExpression("neutral", "at rest")
+    smile = DistilledExpression("smile", "smiling", {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9}, "mouthSmileLeft")
     tongue = replace(TONGUE, coefficients={"jawOpen": 0.5})
     write_info(folder, BankInfo("alone", "disc", "synthetic", "none", "", "test", (neutral, smile, tongue)))
     networks = {k: v for k, v in run.averaged.state_dict().items() if k.startswith(NETWORKS)}
@@ -115,7 +115,7 @@ def test_the_weight_slides_from_the_live_face_into_the_distilled_head(bundle: Pa
     levels = subject.levels([given])
     for level, wanted in zip((levels[0][0], levels[-1][0]), planes(run, 0), strict=True):
         torch.testing.assert_close(level, wanted.half().float(), atol=1e-5, rtol=0)
-    engine = Avatar.load(bundle, "onnxruntime").new_session()
+    engine = LoadedAvatar.load(bundle, "onnxruntime").new_renderer()
     ends = []
     for state in (DriveState(given.expression), replace(given, bank=weighted(0.5).bank), given):
         expected = (pictures(subject, [state])[0] * 255).permute(1, 2, 0).numpy()
@@ -127,7 +127,7 @@ def test_the_weight_slides_from_the_live_face_into_the_distilled_head(bundle: Pa
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_while_none_plays_the_picture_is_that_of_the_avatar(bundle: Path, run: Run, engine: str) -> None:
-    session = Avatar.load(bundle, engine).new_session()
+    session = LoadedAvatar.load(bundle, engine).new_renderer()
     before = session.render(DriveState()).rgba.copy()
     session.render(weighted(1.0, 0.5))
     assert np.array_equal(session.render(DriveState()).rgba, before)
@@ -141,7 +141,7 @@ def test_a_bank_alone_is_driven_by_coefficients_and_by_name(alone: Path, tmp_pat
     drives = [(e.name, e.drive) for e in baked.manifest.bank]
     assert drives == [("smile", None), ("tongue out", "tongueOut")], "what follows the whole face needs no drive"
     for engine in sorted(ENGINES):
-        session = Avatar.load(tmp_path / "alone.mien", engine).new_session()
+        session = LoadedAvatar.load(tmp_path / "alone.mien", engine).new_renderer()
         rest = session.render(DriveState()).rgba.astype(float)
         smile = coefficients({"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9})
         live, named = session.render(DriveState(smile)).rgba.astype(float), session.render(weighted(1.0)).rgba

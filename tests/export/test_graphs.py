@@ -17,9 +17,9 @@ from export.parity import trial_states
 from export.subject import Trained, drive_tensors
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.train import Budget, train
-from runtime.avatar import Avatar
+from runtime.avatar.choose import ENGINES
+from runtime.avatar.loaded import LoadedAvatar
 from runtime.contract.bundle import read_bundle
-from runtime.engines.choose import ENGINES
 from runtime.errors import BadInput, MienError
 from tests.tri2plane.tiny import tiny_clip, tiny_run
 
@@ -96,9 +96,9 @@ def test_super_resolution_equals_the_module(run: Run) -> None:
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_every_engine_renders_the_bundle(bundle: Path, run: Run, engine: str) -> None:
-    avatar = Avatar.load(bundle, engine)
+    avatar = LoadedAvatar.load(bundle, engine)
     assert (avatar.name, avatar.size) == ("tiny", 64)
-    session = avatar.new_session()
+    session = avatar.new_renderer()
     for state in trial_states():
         picture = session.render(state)
         assert picture.rgba.shape == (64, 64, 4) and picture.rgba.dtype == np.uint8
@@ -108,8 +108,8 @@ def test_every_engine_renders_the_bundle(bundle: Path, run: Run, engine: str) ->
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_the_same_state_gives_the_same_frame(bundle: Path, engine: str) -> None:
-    avatar = Avatar.load(bundle, engine)
-    one, two = avatar.new_session(), avatar.new_session()
+    avatar = LoadedAvatar.load(bundle, engine)
+    one, two = avatar.new_renderer(), avatar.new_renderer()
     first = one.render(trial_states()[1]).rgba.copy()
     two.render(trial_states()[2])
     assert np.array_equal(one.render(trial_states()[1]).rgba, first)
@@ -117,12 +117,12 @@ def test_the_same_state_gives_the_same_frame(bundle: Path, engine: str) -> None:
 
 
 def test_auto_says_what_it_chose_and_why(bundle: Path) -> None:
-    assert "fastest of" in Avatar.load(bundle, "auto").engine
+    assert "fastest of" in LoadedAvatar.load(bundle, "auto").engine
 
 
 def test_an_unknown_engine_names_the_nearest(bundle: Path) -> None:
     with pytest.raises(BadInput, match=r"'openvin'; did you mean 'openvino'\?"):
-        Avatar.load(bundle, "openvin")
+        LoadedAvatar.load(bundle, "openvin")
 
 
 def test_graphs_take_any_batch(bundle: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from export.bake import bake, check_bakeable
 from offline.tri2plane.presets import LITE, LIVE, PAPER
 from offline.tri2plane.train import Budget, train
-from runtime.avatar import Avatar
+from runtime.avatar.loaded import LoadedAvatar
 from runtime.contract.drive import DriveState
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import tiny_clip, tiny_run
@@ -27,7 +27,7 @@ def test_a_small_live_bakes_and_renders(tmp_path: Path) -> None:
     train(run, clip, Budget(steps=10))
     baked = bake(run, tmp_path / "live.mien", "live")
     assert baked.parity and all(parity.passed for parity in baked.parity)
-    picture = Avatar.load(tmp_path / "live.mien", "auto").new_session().render(DriveState())
+    picture = LoadedAvatar.load(tmp_path / "live.mien", "auto").new_renderer().render(DriveState())
     assert picture.rgba.shape == (64, 64, 4) and picture.depth.shape == (64, 64) and np.isfinite(picture.depth).all()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.joker.views import BACKGROUND, View, grid
+from offline.joker.captures.views import BACKGROUND, View, grid
 from runtime.contract.axes import Camera
 
 HEAD = ((0.0, 0.05, -0.1), 0.95, (0.85, 0.6, 0.45))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from offline.joker.networks import JokerPrior
-from offline.joker.small import small_prior
+from offline.joker.prior.networks import JokerPrior
+from offline.joker.prior.small import small_prior
 
 
 @pytest.fixture(scope="session")

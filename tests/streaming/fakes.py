@@ -38,7 +38,7 @@ class FakeAvatar:
         self.fails = False
         self.bank = BANK
 
-    def new_session(self) -> FakeSession:
+    def new_renderer(self) -> FakeSession:
         return FakeSession(self)
 
 

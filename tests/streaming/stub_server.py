@@ -11,7 +11,7 @@ from runtime.config import ServerConfig
 from runtime.core import Server, listening
 from runtime.driving.performance import Performance
 from runtime.driving.repertoire import Repertoire
-from runtime.trackers import TrackerPool
+from runtime.live.trackers import TrackerPool
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 
 

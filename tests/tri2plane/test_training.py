@@ -14,12 +14,13 @@ from safetensors.torch import save_file
 
 from export.subject import drive_tensors
 from offline.clip import Clip
+from offline.training.devices import choose_device
+from offline.training.optimiser import restore_optimiser
 from offline.tri2plane import checkpoint
 from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.crops import slide as slide_batch
 from offline.tri2plane.dataset import frames_of_step, load_batch
-from offline.tri2plane.devices import choose_device
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
@@ -75,7 +76,7 @@ def _one_step(run: checkpoint.Run, clip: Clip, budget: Budget) -> None:
         run.model.load_state_dict(loaded.model.state_dict())
         run.averaged.load_state_dict(loaded.averaged.state_dict())
         run.latents.data.copy_(loaded.latents)
-        checkpoint.restore_optimiser(optimiser, tensors)
+        restore_optimiser(optimiser, tensors)
     batch = next(batches(clip, run.config.seed, run.step, run.config.batch))
     step(run, optimiser, batch, budget.progress(run))
     run.step += 1

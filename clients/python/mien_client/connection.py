@@ -62,9 +62,9 @@ def connect(
 class Connection:
     """Frames and control of one performance, which is this client's own. Use it from one thread at a time."""
 
-    def __init__(self, socket: ClientConnection, belongings: ExitStack) -> None:
+    def __init__(self, socket: ClientConnection, resources: ExitStack) -> None:
         self._socket = socket
-        self._belongings = belongings
+        self._belongings = resources
         self._replies: deque[dict[str, Any]] = deque(maxlen=REPLIES)
         self._driven = 0
         self.hello = self._receive_hello()

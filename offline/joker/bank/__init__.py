@@ -1,0 +1,1 @@
+"""The folder of distilled heads, and the lists of expressions."""

@@ -1,0 +1,219 @@
+"""Training the 2D prior: the mean squared error of what the denoiser says, at uniformly drawn noise levels."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from offline.joker.captures.normals import face_weights
+from offline.joker.prior.config import PriorConfig
+from offline.joker.prior.networks import JokerPrior
+from offline.joker.prior.pairs import Batch, Pairs
+from offline.tensors import read_tensors, write_tensors
+from offline.training.optimiser import optimiser_tensors, restore_optimiser
+from runtime.errors import BadInput
+
+SAVE_EVERY, LOOK_EVERY = 60.0, 600.0
+"""Seconds between checkpoints, which is what a kill can lose, and between looks at what the prior can do."""
+CHECKPOINT = "training.safetensors"
+LEARNING = ("denoiser", "reference", "driving", "text_encoder")
+
+
+@dataclass
+class Progress:
+    """How far a training is."""
+
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    """Mean loss of every hundred steps."""
+
+
+def check_settings(kept: Path, about: Mapping[str, Any], config: PriorConfig) -> None:
+    """Raises BadInput where a checkpoint, described by `about`, was written with another config."""
+    if about.get("config") != json.loads(json.dumps(asdict(config))):
+        raise BadInput(f"'{kept}' was trained with other settings ({about.get('config')}); give another folder")
+
+
+def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generator: torch.Generator) -> Tensor:
+    """The loss of one batch; its time steps and noise are drawn from `generator`."""
+    device, scheduler = prior.device, prior.scheduler
+    with torch.no_grad():
+        target, reference = (prior.encode(p.to(device)) for p in (batch.target, batch.reference))
+    steps = torch.randint(scheduler.config.num_train_timesteps, (len(target),), generator=generator).to(device)
+    noise = torch.randn(target.shape, generator=generator).to(device)
+    text = prior.text(batch.captions)
+    seen = prior.look(reference, steps, text)
+    made = prior.predict(scheduler.add_noise(target, noise, steps), steps, text, batch.normals.to(device), seen)
+    speed = scheduler.config.prediction_type == "v_prediction"
+    wanted = scheduler.get_velocity(target, noise, steps) if speed else noise
+    error = F.mse_loss(made, wanted, reduction="none").mean(1, keepdim=True)
+    weights = face_weights(batch.normals.to(device), (target.shape[-2], target.shape[-1]), config.face)
+    error = (error * weights).mean((1, 2, 3))
+    return (error * level_weights(scheduler.alphas_cumprod.to(device)[steps], config.snr_cap, speed)).mean()
+
+
+def level_weights(alphas: Tensor, cap: float, velocity: bool) -> Tensor:
+    """Min-SNR weights [B] for ᾱ [B] (Hang et al. 2023): min(SNR, cap) / SNR for noise; 1 where cap is 0.
+
+    For velocity min(SNR + 1, cap) / (SNR + 1): its error is the picture's times SNR + 1. All noise and no picture then
+    weighs 1, not 0, and there the colours and the expression are learnt from the reference and the sentence alone.
+    """
+    if not cap:
+        return torch.ones_like(alphas)
+    ratio = (alphas / (1 - alphas) + velocity).clamp(min=1e-2)
+    return ratio.clamp(max=cap) / ratio
+
+
+def choose_trained(prior: JokerPrior, which: str) -> list[nn.Parameter]:
+    """Sets which parameters get a gradient and returns them; see `PriorConfig.trained`."""
+    for name in ("denoiser", "reference", "driving", "vae", "text_encoder"):
+        getattr(prior, name).requires_grad_(False)
+    if which == "all":
+        for name in LEARNING:
+            getattr(prior, name).requires_grad_(True)
+        unused_tail(prior.reference).requires_grad_(False)
+    else:
+        prior.driving.requires_grad_(True)
+        prior.denoiser.mid_block.requires_grad_(True)
+        prior.denoiser.up_blocks.requires_grad_(True)
+        prior.reference.requires_grad_(True)
+        unused_tail(prior.reference).requires_grad_(False)
+    return [p for name in LEARNING for p in getattr(prior, name).parameters() if p.requires_grad]
+
+
+def unused_tail(reference: UNet2DConditionModel) -> nn.ModuleList:
+    """What of the reference network lies behind the last hidden state that is read, and so never matters."""
+    blocks = list(reference.up_blocks)
+    at = max(n for n, block in enumerate(blocks) if hasattr(block, "attentions"))
+    last = blocks[at].attentions[-1]
+    read = last.transformer_blocks[-1]
+    own = (read.attn1.to_q, read.attn1.to_k, read.attn1.to_v, read.attn1.to_out)
+    after = (read.attn2, read.ff, read.norm2, read.norm3, last.proj_out, *(blocks[at].upsamplers or ()))
+    return nn.ModuleList((*own, *after, *blocks[at + 1 :], reference.conv_norm_out, reference.conv_out))
+
+
+class PriorTraining:
+    """Trains a prior in a folder; going on after a kill loses at most `SAVE_EVERY` seconds."""
+
+    def __init__(self, prior: JokerPrior, folder: Path, config: PriorConfig, accelerator: Accelerator) -> None:
+        self.prior, self.folder, self.config, self.accelerator = prior, folder, config, accelerator
+        prior.to(accelerator.device)
+        self.parameters = choose_trained(prior, config.trained)
+        self.averaged = [p.detach().clone() for p in self.parameters]
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.progress = Progress()
+        if (folder / CHECKPOINT).exists():
+            self._restore()
+
+    def train(self, pairs: Pairs, more: Callable[[Progress], bool], check: Callable[[int], None]) -> None:
+        """Trains while `more` says so; the main process calls `check` with the step every `LOOK_EVERY` seconds and
+        last."""
+        looked = saved = begun = time.monotonic()
+        before = self.progress.seconds
+        for _ in self._steps(pairs, more):
+            now = time.monotonic()
+            self.progress.seconds = before + now - begun
+            if now - saved > SAVE_EVERY:
+                self.save()
+                saved = time.monotonic()
+            if now - looked > LOOK_EVERY and self.accelerator.is_main_process:
+                check(self.progress.step)
+                looked = time.monotonic()
+        self.save()
+        if self.accelerator.is_main_process:
+            check(self.progress.step)
+
+    def _steps(self, pairs: Pairs, more: Callable[[Progress], bool]) -> Iterator[float]:
+        recent: list[float] = []
+        with tqdm(initial=self.progress.step, unit="step", desc="prior") as bar:
+            while self._agreed(more(self.progress)):
+                loss = self._step(pairs)
+                recent.append(loss)
+                if len(recent) == 100:
+                    self.progress.losses.append(sum(recent) / 100)
+                    bar.set_postfix_str(f"loss {self.progress.losses[-1]:.4f}")
+                    recent.clear()
+                bar.update()
+                yield loss
+
+    def _agreed(self, going_on: bool) -> bool:
+        """What the first of several processes says: each has a clock of its own."""
+        return bool(broadcast_object_list([going_on])[0])
+
+    def _step(self, pairs: Pairs) -> float:
+        config, step = self.config, self.progress.step
+        seed = [config.seed, step, self.accelerator.process_index]  # a resumed run draws what it would have drawn
+        batch = pairs.draw(config.batch, np.random.default_rng(seed))
+        generator = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
+        with self.accelerator.autocast():
+            loss = training_loss(self.prior, batch, config, generator)
+        if not torch.isfinite(loss):
+            raise BadInput(f"the loss of step {step} is not finite; lower the learning rate or train in float32")
+        self.optimiser.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        for p in self.parameters:
+            if p.grad is not None:
+                p.grad = self.accelerator.reduce(p.grad, "mean")
+        nn.utils.clip_grad_norm_(self.parameters, config.clip)
+        self.optimiser.step()
+        self.progress.step += 1
+        self._average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.average, (1 + self.progress.step) / (10 + self.progress.step))
+        torch._foreach_lerp_(self.averaged, [p.detach() for p in self.parameters], 1 - decay)
+
+    def average_into(self) -> None:
+        """Puts the averaged weights into the prior; `restore_weights` takes them out again."""
+        self._swap()
+
+    def restore_weights(self) -> None:
+        """Undoes `average_into`."""
+        self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for averaged, p in zip(self.averaged, self.parameters, strict=True):
+            kept = p.detach().clone()
+            p.copy_(averaged)
+            averaged.copy_(kept)
+
+    def save(self) -> None:
+        """Writes the checkpoint; a kill leaves the old one or the new one."""
+        if not self.accelerator.is_main_process:
+            return
+        tensors: dict[str, Tensor] = {f"weights.{n}": p for n, p in enumerate(self.parameters)}
+        tensors |= {f"averaged.{n}": p for n, p in enumerate(self.averaged)}
+        tensors |= optimiser_tensors(self.optimiser)
+        meta: dict[str, Any] = {"config": asdict(self.config), "progress": asdict(self.progress)}
+        write_tensors(self.folder / CHECKPOINT, tensors, meta)
+
+    def _restore(self) -> None:
+        tensors, meta = read_tensors(self.folder / CHECKPOINT)
+        check_settings(self.folder, meta, self.config)
+        with torch.no_grad():
+            for n, p in enumerate(self.parameters):
+                p.copy_(tensors[f"weights.{n}"])
+                self.averaged[n].copy_(tensors[f"averaged.{n}"])
+        restore_optimiser(self.optimiser, {k: v for k, v in tensors.items() if k.startswith("optimiser.")})
+        self.progress = Progress(**meta["progress"])

@@ -1,0 +1,1 @@
+"""A synthetic world of people and looks, in which the small prior learns."""

@@ -1,0 +1,1 @@
+"""A loaded avatar: its graphs as one chain, the engine chosen for them, its bank of expressions."""

@@ -1,7 +1,0 @@
-"""Where the demo avatar's bundle is."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-DEMO = Path(__file__).parent / "assets" / "demo.mien"

@@ -1,0 +1,1 @@
+"""What people write, as performances: words, phrases, moods, visemes, choreography."""

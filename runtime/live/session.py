@@ -1,0 +1,218 @@
+"""A session: one performance of one avatar, rendered tick by tick in its own thread and handed to whoever watches."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.contract.axes import Camera, portrait_camera
+from runtime.contract.bank import BankExpression
+from runtime.contract.drive import DriveState
+from runtime.driving.mixer import Mixed
+from runtime.driving.performance import Performance
+from runtime.live.clock import FrameClock
+from runtime.live.history import CameraStamp, FrameRecord, StageTimes
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 2
+"""Frames in the making at once, one a processor core; see `runtime.engines.STREAMS`."""
+MAX_YAW = math.radians(60)
+MAX_PITCH = math.radians(40)
+"""How far the view may be turned."""
+
+
+class Picture(Protocol):
+    """What an avatar renders."""
+
+    @property
+    def rgba(self) -> NDArray[np.uint8]:
+        """[H, W, 4], premultiplied alpha; valid until the next `render`."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Time by stage."""
+
+
+class Renderer(Protocol):
+    """Renders one head; called from one thread at a time."""
+
+    def render(self, state: DriveState, camera: Camera | None = None) -> Picture: ...
+
+
+class Avatar(Protocol):
+    """A loaded bundle, shared by all sessions that show it."""
+
+    @property
+    def name(self) -> str:
+        """As the bundle's manifest says."""
+
+    @property
+    def size(self) -> int:
+        """Width and height of its pictures."""
+
+    @property
+    def bank(self) -> Sequence[BankExpression]:
+        """The expressions of its own."""
+
+    @property
+    def thumbnail(self) -> bytes:
+        """A PNG file."""
+
+    @property
+    def engine(self) -> str:
+        """Which engine runs it and why."""
+
+    def new_renderer(self) -> Renderer: ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One rendered frame on its way to the sinks."""
+
+    rgba: NDArray[np.uint8]
+    """[H, W, 4], premultiplied; valid until the next frame, so a sink that keeps it copies it."""
+    record: FrameRecord
+    drive_sequence: int
+    """Number of the coefficient message it shows, 0 where another source drives."""
+
+
+class Sink(Protocol):
+    """Takes frames in the session's thread; returns quickly and never waits for a consumer."""
+
+    def consume(self, frame: Frame) -> None: ...
+
+
+class Session:
+    """Renders at `fps` from `start` to `stop`, whatever the sinks do; only the newest drive state counts."""
+
+    def __init__(
+        self, avatar: Avatar, performance: Performance, fps: float, on_end: Callable[[], None] | None = None
+    ) -> None:
+        self.avatar = avatar
+        self.performance = performance
+        self.clock = FrameClock(fps)
+        self.times = StageTimes()
+        self.rendered = 0
+        self.camera_stamps: OrderedDict[float, CameraStamp] = OrderedDict()
+        """Written by the camera feed: what became of the camera frame received at a time, newest last."""
+        self._sinks: tuple[Sink, ...] = ()
+        self._view: Camera | None = None
+        self._stop = threading.Event()
+        self._on_end = on_end
+        self._thread = threading.Thread(target=self._run, name="mien-session", daemon=True)
+        self._handing = threading.Condition()
+        self._next = 0
+        """Ticket of the frame that the sinks get next."""
+
+    def start(self) -> None:
+        """Begins to render; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread at its next tick; returns at once."""
+        self._stop.set()
+
+    def join(self, timeout: float = 5.0) -> None:
+        """Waits until the thread has ended."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def add(self, sink: Sink) -> None:
+        """Hands frames to `sink` from the next one on."""
+        self._sinks = (*self._sinks, sink)
+
+    def remove(self, sink: Sink) -> None:
+        """Hands no more frames to `sink`."""
+        self._sinks = tuple(s for s in self._sinks if s is not sink)
+
+    def look_from(self, yaw: float, pitch: float) -> None:
+        """Walks the camera around the head, radians, clipped to what avatars show well; (0, 0) is the front."""
+        yaw = max(-MAX_YAW, min(MAX_YAW, yaw))
+        pitch = max(-MAX_PITCH, min(MAX_PITCH, pitch))
+        self._view = portrait_camera(yaw, pitch) if yaw or pitch else None
+
+    def _run(self) -> None:
+        free: queue.SimpleQueue[Renderer] = queue.SimpleQueue()
+        for _ in range(IN_FLIGHT):
+            free.put(self.avatar.new_renderer())
+        failed = threading.Event()
+        tickets = itertools.count()
+        with ThreadPoolExecutor(IN_FLIGHT, "mien-render") as workers:
+            try:
+                while not failed.is_set():
+                    renderer = free.get()  # at most IN_FLIGHT frames are in the making; the clock counts missed ticks
+                    tick = self.clock.wait(self._stop)
+                    if tick is None:
+                        break
+                    if not self._sinks:
+                        free.put(renderer)
+                        continue
+                    sampled = time.monotonic()
+                    job = _Job(next(tickets), tick.index, tick.pts, sampled, self.performance.sample(sampled))
+                    workers.submit(self._turn, job, renderer, free, failed).add_done_callback(_report)
+            finally:
+                self._stop.set()
+        if self._on_end is not None:
+            self._on_end()
+
+    def _turn(self, job: _Job, renderer: Renderer, free: queue.SimpleQueue[Renderer], failed: threading.Event) -> None:
+        """Renders one frame and hands it on after all earlier ones; a failure ends the session."""
+        handed = False
+        try:
+            picture = renderer.render(job.mixed.state, self._view)
+            with self._handing:
+                self._handing.wait_for(lambda: self._next == job.ticket or failed.is_set())
+                if not failed.is_set():
+                    self._hand_on(job, picture)
+            handed = True
+        finally:
+            with self._handing:
+                self._next = job.ticket + 1
+                if not handed:
+                    failed.set()
+                self._handing.notify_all()
+            free.put(renderer)
+
+    def _hand_on(self, job: _Job, picture: Picture) -> None:
+        rendered = time.monotonic()
+        mixed = job.mixed
+        stamp = self.camera_stamps.get(mixed.captured) if mixed.base == "camera" and mixed.captured else None
+        record = FrameRecord(job.index, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
+        self.rendered += 1
+        for stage, seconds in picture.seconds.items():
+            self.times.add(stage, seconds)
+        self.times.add("render", rendered - job.sampled)
+        drive_sequence = mixed.sequence if mixed.base == "coefficients" else None
+        frame = Frame(picture.rgba, record, drive_sequence or 0)
+        for sink in self._sinks:
+            sink.consume(frame)
+
+
+def _report(done: Future[None]) -> None:
+    error = done.exception()
+    if error is not None:
+        log.error("rendering failed, the session ends", exc_info=error)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One frame to render."""
+
+    ticket: int
+    index: int
+    pts: int
+    sampled: float
+    mixed: Mixed

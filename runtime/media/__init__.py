@@ -1,0 +1,1 @@
+"""Pictures and sound: files, colour, encoding, the watermark."""
