@@ -45,7 +45,7 @@ class Performer:
 
     def __init__(self, graph: Graph, latent: int, bank: BankPlanes | None = None) -> None:
         """`latent` is the length of γ, which inference sets to zero; `bank` that of a bundle with one."""
-        self._session = graph.new_renderer()
+        self._session = graph.new_session()
         self._inputs = Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> RenderedPicture:
@@ -60,7 +60,7 @@ class Chain:
 
     def __init__(self, graphs: Mapping[str, Graph], latent: int, bank: BankPlanes | None = None) -> None:
         """`graphs` by name (generator, renderer, sr); the rest as for `Performer`."""
-        self._generator, self._renderer, self._sr = (graphs[name].new_renderer() for name in GRAPHS)
+        self._generator, self._renderer, self._sr = (graphs[name].new_session() for name in GRAPHS)
         self._inputs = Inputs(latent, bank)
 
     def render(self, state: DriveState, camera: Camera | None = None) -> RenderedPicture:

@@ -41,7 +41,7 @@ class GraphSession(Protocol):
 class Graph(Protocol):
     """A graph made ready; its weights are shared by all its sessions."""
 
-    def new_renderer(self) -> GraphSession: ...
+    def new_session(self) -> GraphSession: ...
 
 
 Loadable = Mapping[str, tuple[bytes, GraphInfo]]

@@ -16,7 +16,7 @@ class OnnxRuntimeGraph:
         self._session, self._outputs = session, outputs
         self._inputs = [parameter.name for parameter in session.get_inputs()]
 
-    def new_renderer(self) -> OnnxRuntimeGraph:
+    def new_session(self) -> OnnxRuntimeGraph:
         return self
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -30,7 +30,7 @@ class JoinedGraphs:
     def __init__(self, graphs: list[OnnxRuntimeGraph], outputs: tuple[str, ...]) -> None:
         self._graphs, self._outputs = graphs, outputs
 
-    def new_renderer(self) -> JoinedGraphs:
+    def new_session(self) -> JoinedGraphs:
         return self
 
     def run(self, inputs: Arrays) -> Arrays:

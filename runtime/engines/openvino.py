@@ -31,7 +31,7 @@ class OpenVinoGraph:
     def __init__(self, compiled: Any, outputs: tuple[str, ...]) -> None:
         self._compiled, self._outputs = compiled, outputs
 
-    def new_renderer(self) -> OpenVinoSession:
+    def new_session(self) -> OpenVinoSession:
         return OpenVinoSession(self._compiled, self._outputs)
 
 
