@@ -24,14 +24,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
 
-from runtime.contract.drive import DETAIL, INDEX, DriveState, checked, coefficients
+from runtime.contract.drive import DETAIL, DriveState, checked, coefficients
+from runtime.contract.names import LIVE_LINK, by_live_link, coefficient
 
 MAGIC = b"MIEN"
 VERSION = 1
@@ -41,6 +42,11 @@ CLOCK_RATE = 90_000
 """Ticks a second of a video timestamp (RFC 3551)."""
 MAX_MESSAGE = 64 * 1024
 """Bytes of the longest JSON message either side accepts."""
+
+NAMED = 3
+"""Unknown coefficients that a refusal names."""
+SHOWN = 40
+"""Characters of a foreign name that a refusal shows."""
 
 
 class Codec(IntEnum):
@@ -127,21 +133,60 @@ def _vector(message: Mapping[str, Any], key: str, length: int, default: tuple[fl
     return np.array(value, np.float32)
 
 
+def _coefficients(values: object) -> dict[str, float]:
+    """The coefficients of a message by their ARKit names."""
+    found: dict[str, float] = {}
+    unknown: list[str] = []
+    for name, value in _named(values):
+        try:
+            known = coefficient(name)
+        except KeyError as error:
+            unknown.append(error.args[0])
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise WireError(f"'{name[:SHOWN]}' must be a number")
+        if known in found:
+            raise WireError(f"'{known}' is there twice, once as '{name[:SHOWN]}'")
+        if known is not None:
+            found[known] = value
+    if unknown:
+        more = len(unknown) - NAMED
+        raise WireError("; ".join(unknown[:NAMED]) + (f"; and {more} more" if more > 0 else ""))
+    return found
+
+
+def _named(values: object) -> Iterable[tuple[str, object]]:
+    """(name, value) of each coefficient, whichever of the three forms `values` has."""
+    if isinstance(values, dict):
+        return values.items()
+    if isinstance(values, list):
+        if values and all(isinstance(entry, dict) for entry in values):
+            return [(_category(entry), entry.get("score")) for entry in values]
+        if len(values) in LIVE_LINK:
+            return by_live_link(values).items()
+    raise WireError(
+        "'values' must be an object of coefficients by their ARKit names, MediaPipe's list of categories, "
+        f"or a list of {' or '.join(map(str, LIVE_LINK))} numbers in Live Link Face's order"
+    )
+
+
+def _category(entry: Mapping[str, object]) -> str:
+    name = entry.get("categoryName", entry.get("category_name"))
+    if not isinstance(name, str):
+        raise WireError("each entry of a list of categories needs a 'categoryName' and a 'score'")
+    return name
+
+
 def drive_state(message: Mapping[str, Any], timestamp: float) -> DriveState:
     """The drive state of a `coefficients` message, stamped with `timestamp` (seconds, session clock).
 
     ``{"type": "coefficients", "values": {"jawOpen": 0.5}, "rotation": [x, y, z, w], "translation": [x, y, z],
-    "detail": [8 numbers]}``; all but `values` may be left out. Values out of range are clipped. Raises WireError,
-    naming the field, where something is unknown, not finite or of the wrong shape.
+    "detail": [8 numbers]}``; all but `values` may be left out. `values` may also be MediaPipe's list of categories,
+    ``[{"categoryName": "jawOpen", "score": 0.5}]``, or a list of 52 or 61 numbers in Live Link Face's order; names are
+    spelled as `names.coefficient` says. Values out of range are clipped. Raises WireError, naming the field, where
+    something is unknown, not finite or of the wrong shape.
     """
-    values = message.get("values")
-    if not isinstance(values, dict):
-        raise WireError("'values' must be an object of coefficients by their ARKit names")
-    for name, value in values.items():
-        if name not in INDEX:
-            raise WireError(f"unknown coefficient '{name}'")
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise WireError(f"'{name}' must be a number")
+    values = _coefficients(message.get("values"))
     try:
         with np.errstate(over="ignore"):
             state = DriveState(

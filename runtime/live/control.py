@@ -31,8 +31,18 @@ class Control:
         }
 
     def handle(self, message: Message) -> Message | None:
-        """Does what one message asks; returns the reply, if it has one."""
-        kind = str(message.get("type"))
+        """Does what one message asks; returns the reply, if it has one.
+
+        A message with an `id`, a number, is always answered: the reply has the same `id`, and is a `problem` or of the
+        message's own type.
+        """
+        kind, number = str(message.get("type")), message.get("id")
+        reply = self._reply(kind, message)
+        if isinstance(number, int | float):
+            return {**(reply or {"type": kind}), "id": number}
+        return reply
+
+    def _reply(self, kind: str, message: Message) -> Message | None:
         handler = self._handlers.get(kind)
         if handler is None:
             return problem(kind[:40], f"unknown message type; known: {', '.join(self._handlers)}")
