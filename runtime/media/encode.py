@@ -11,6 +11,7 @@ import av
 import numpy as np
 from av.packet import Packet as AnyPacket
 from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -100,9 +101,16 @@ class VideoEncoder:
             context.options = _vp8_options(self._bitrate)
         else:
             context.profile = "Baseline"
+            tag_colour(context)
             context.options = _h264_options(self._bitrate)
         context.open()
         return context
+
+
+def tag_colour(context: av.VideoCodecContext) -> None:
+    """Says in the stream what `Backdrop` makes: sRGB by the matrix of BT.601 in studio range (ITU-T H.273)."""
+    context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG
+    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.IEC61966_2_1
 
 
 def _vp8_options(bitrate: int) -> dict[str, str]:

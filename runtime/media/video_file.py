@@ -11,9 +11,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 
 from runtime.errors import BadInput, Unavailable
+from runtime.media.encode import tag_colour
 from runtime.media.pixels import Pixels
 from runtime.media.soundtrack import Soundtrack
 
@@ -74,8 +74,7 @@ class Mp4Writer:
         rate = Fraction(fps).limit_denominator(1001)
         self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        context = self._stream.codec_context
-        context.colorspace, context.color_range = Colorspace.SMPTE170M, ColorRange.MPEG  # as `Backdrop` converts
+        tag_colour(self._stream.codec_context)
         self._soundtrack, self._sound = soundtrack, None
         if soundtrack is not None and soundtrack.stream is not None:
             self._sound = self._container.add_stream_from_template(soundtrack.stream)

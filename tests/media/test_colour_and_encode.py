@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -29,6 +30,18 @@ def test_pictures_are_laid_over_the_colour(colour: str, alpha: int) -> None:
     backdrop = Backdrop(colour, marked=False)
     assert np.abs(decoded(backdrop.i420(rgba))[8, 8] - expected).max() <= 4
     assert np.abs(backdrop.bgr(rgba)[8, 8, ::-1] - expected).max() <= 2
+
+
+@pytest.mark.parametrize("edge", [7, 8])
+def test_an_outline_keeps_the_colours_on_both_sides(edge: int) -> None:
+    """A silhouette from an odd and an even column on, over a key green: what OpenCV makes of the finished picture."""
+    rgba = np.zeros((16, 16, 4), np.uint8)
+    rgba[:, edge:, 3] = 255
+    composite = np.zeros((16, 16, 3), np.uint8)
+    composite[:, :edge] = 0x00, 0xB1, 0x40
+    i420 = Backdrop("#00b140", marked=False).i420(rgba)
+    assert np.abs(i420.astype(int) - cv2.cvtColor(composite, cv2.COLOR_RGB2YUV_I420)).max() <= 1
+    assert np.abs(decoded(i420)[8, 6].astype(int) - [0, 176, 64]).max() <= 2
 
 
 def test_a_colour_that_is_none_is_refused() -> None:
@@ -97,3 +110,13 @@ def test_h264_is_constrained_baseline() -> None:
     data = bytes(packet)
     sps = data.index(b"\x00\x00\x01\x67") + 4
     assert data[sps] == 66 and data[sps + 1] & 0x40, "profile_idc 66 with constraint_set1"
+
+
+def test_h264_says_how_its_colours_are_coded() -> None:
+    """ITU-T H.273: sRGB (1, 13) by BT.601's matrix (5 and 6 are the same) in studio range (1)."""
+    packet = VideoEncoder("H264", 64, 64, 30.0, 500_000).encode(pictures(1)[0], 0)
+    decoder = av.CodecContext.create("h264", "r")
+    assert packet is not None and isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    [frame] = [*decoder.decode(av.Packet(bytes(packet))), *decoder.decode(None)]
+    assert (frame.color_primaries, frame.color_trc, frame.color_range) == (1, 13, 1) and frame.colorspace in (5, 6)
