@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,8 +27,15 @@ NEAR = 0.8
 MARGIN = 1.0
 """What is kept around a chosen face, in face heights, while others are hidden."""
 
+NOTICES = re.compile(
+    rb"INFO: Created TensorFlow Lite XNNPACK delegate"
+    rb"|WARNING: All log messages before absl::InitializeLog"
+    rb"|[IW]\d{4} \S+ +\d+ (inference_feedback_manager|gl_context\w*)\.cc:"
+)
+"""What MediaPipe 0.10 prints at every start: how it computes, and what its own models lack."""
+
 _STARTING = threading.Lock()
-"""Two that hid the descriptor at once would restore the wrong one."""
+"""Two that replaced the descriptor at once would restore the wrong one."""
 
 _NOTHING = np.zeros((64, 64, 3), np.uint8)
 
@@ -82,7 +90,7 @@ class FaceMesh:
 
     def reset(self) -> None:
         """Forgets the face, so that the largest one is chosen anew."""
-        self._restart()
+        self._lose()
         self._locked = None
         self._rivals = 0
 
@@ -128,13 +136,12 @@ class FaceMesh:
         top, bottom = np.clip(wanted[1] * height + np.array([-reach, reach]), 0, height).astype(int)
         alone = np.full_like(rgb, 127)
         alone[top:bottom, left:right] = rgb[top:bottom, left:right]
-        self._restart()
+        self._lose()
         return self._process(alone)
 
-    def _restart(self) -> None:
-        with quiet_start():
-            self._mesh.reset()
-            self._mesh.process(_NOTHING)
+    def _lose(self) -> None:
+        """Makes the mesh look for a face anew: it lets go of one that is not in the picture."""
+        self._mesh.process(_NOTHING)
 
 
 def _box(landmarks: Array) -> Box:
@@ -154,21 +161,32 @@ def _same(a: Box, b: Box) -> bool:
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hides what MediaPipe's C++ side prints while it starts: notices that no option turns off."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    with _STARTING, _without_stderr():
+    """Hides the notices that MediaPipe's C++ side prints while it starts, which no option turns off, and these alone.
+
+    All else that the process writes to its stderr in the meantime is passed on as it comes.
+    """
+    with _STARTING, _filtered_stderr():
         yield
 
 
 @contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
+def _filtered_stderr() -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
+    reading, writing = os.pipe()
+    threading.Thread(target=_pass_on, args=(reading, saved), name="mien-stderr", daemon=True).start()
+    os.dup2(writing, 2)
+    os.close(writing)
     try:
-        os.dup2(null, 2)
         yield
     finally:
+        sys.stderr.flush()
         os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
+
+
+def _pass_on(reading: int, stderr: int) -> None:
+    """Writes lines to `stderr` until the last writer is gone; a program started meanwhile may be one for long."""
+    with open(reading, "rb") as lines, open(stderr, "wb", buffering=0) as out:
+        for line in lines:
+            if not NOTICES.match(line):
+                out.write(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from runtime.contract.axes import angles_from_rotation
 from runtime.contract.drive import INDEX, checked
 from runtime.contract.head_model import EYE_CORNERS, LOWER_LID, UPPER_LID, HeadModel, Side, mouth_opening
+from runtime.tracking.mesh import quiet_start
 from runtime.tracking.tracker import FORGET, FaceTracker, TrackedFace
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -171,3 +174,23 @@ def test_the_larger_of_two_faces_is_chosen_and_kept(tracker: FaceTracker) -> Non
     mirrored = np.ascontiguousarray(scene[:, ::-1])
     last = [tracker.track(mirrored, 6.0 + i / 30) for i in range(4)][-1]
     assert last is not None and last.landmarks[:, 0].mean() < 0.6
+
+
+def test_the_start_hides_its_own_notices_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_start():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"the disk is full\n")
+        os.write(2, b"W0000 00:00:1795902765.172594   22775 inference_feedback_manager.cc:114] Feedback manager\n")
+        child = subprocess.Popen(["sh", "-c", "read line; echo late >&2"], stdin=subprocess.PIPE)
+    child.communicate(b"now\n")
+    said = ""
+    while "late" not in said:
+        said += capfd.readouterr().err
+    assert said == "the disk is full\nlate\n"
+
+
+def test_finding_a_face_again_leaves_stderr_alone(tracker: FaceTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[int] = []
+    monkeypatch.setattr(os, "dup2", lambda *descriptors: moved.append(descriptors[1]))
+    tracker.reset()
+    assert moved == []
