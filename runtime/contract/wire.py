@@ -16,7 +16,8 @@ Header, little-endian::
         12  u16   height
         14  u16   width
         16  u64   pts              microseconds on the server's session clock
-        24  u32   drive sequence   which of the client's coefficient messages the picture shows, 0 before the first
+        24  u32   drive sequence   which of the client's coefficient messages the picture shows, counted from 1, refused
+                                    ones too; 0 where none drives it
         28  u32   payload length
 """
 

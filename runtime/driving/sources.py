@@ -74,6 +74,10 @@ class Stream:
         self._newest = StreamSample(state, now, self._sequence, spoken, self._epoch)
         return self._sequence
 
+    def skip(self) -> None:
+        """Count a state that could not be used, so that the numbers of later ones are those of their sender."""
+        self._sequence += 1
+
     def end(self) -> None:
         """Say nothing more until the next push; what was last shown eases away at once."""
         self._newest = None

@@ -52,7 +52,13 @@ class Control:
             return problem(kind, str(error))
 
     def _coefficients(self, message: Message, now: float) -> None:
-        self._session.performance.coefficients.push(drive_state(message, now), now)
+        stream = self._session.performance.coefficients
+        try:
+            state = drive_state(message, now)
+        except WireError:
+            stream.skip()
+            raise
+        stream.push(state, now)
 
     def _prompt(self, message: Message, now: float) -> Message:
         parsed = prompts.parse(_text(message), self._session.performance.repertoire.lexicon)

@@ -27,6 +27,7 @@ class FrameRecord:
     """The history of one frame up to its encoder. Times are seconds of `time.monotonic`."""
 
     index: int
+    """Counts the pictures made, from 0."""
     pts: int
     source: str
     """The source that spoke loudest in it: camera, coefficients, script, prompt or idle."""

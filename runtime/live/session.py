@@ -161,7 +161,7 @@ class Session:
                         free.put(renderer)
                         continue
                     sampled = time.monotonic()
-                    job = _Job(next(tickets), tick.index, tick.pts, sampled, self.performance.sample(sampled))
+                    job = _Job(next(tickets), tick.pts, sampled, self.performance.sample(sampled))
                     workers.submit(self._turn, job, renderer, free, failed).add_done_callback(_report)
             finally:
                 self._stop.set()
@@ -190,7 +190,7 @@ class Session:
         rendered = time.monotonic()
         mixed = job.mixed
         stamp = self.camera_stamps.get(mixed.captured) if mixed.base == "camera" and mixed.captured else None
-        record = FrameRecord(job.index, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
+        record = FrameRecord(job.ticket, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
         self.rendered += 1
         for stage, seconds in picture.seconds.items():
             self.times.add(stage, seconds)
@@ -212,7 +212,6 @@ class _Job:
     """One frame to render."""
 
     ticket: int
-    index: int
     pts: int
     sampled: float
     mixed: Mixed

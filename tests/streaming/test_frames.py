@@ -46,6 +46,35 @@ def test_pictures_come_in_order_and_show_the_coefficients() -> None:
     asyncio.run(scene())
 
 
+def test_a_refused_message_counts_among_the_clients_coefficients() -> None:
+    async def scene() -> None:
+        async with serving() as running, running.http.ws_connect(f"{running.url}/fake/frames") as socket:
+            await socket.send_json({"type": "coefficients", "values": {"jawOpen": "wide"}})
+            await socket.send_json({"type": "coefficients", "values": {"jawOpen": 1.0}})
+            shown = 0
+            async with asyncio.timeout(5):
+                while not shown:
+                    shown = (await next_picture(socket))[0].drive_sequence
+            assert shown == 2
+
+    asyncio.run(scene())
+
+
+def test_the_sequence_counts_pictures_and_not_ticks() -> None:
+    async def scene() -> None:
+        avatar = FakeAvatar(cost=0.02)
+        async with (
+            serving(avatar, fps=120.0) as running,
+            running.http.ws_connect(f"{running.url}/fake/frames") as socket,
+        ):
+            for _ in range(4):
+                header, _ = await next_picture(socket)
+            (live,) = running.server.app.lives()
+            assert live.session.clock.skipped and header.sequence < live.session.rendered
+
+    asyncio.run(scene())
+
+
 def test_the_codec_can_be_chosen_and_changed() -> None:
     async def scene() -> None:
         async with serving() as running, running.http.ws_connect(f"{running.url}/fake/frames?codec=jpeg") as socket:
