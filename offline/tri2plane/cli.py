@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from offline.clip import Clip
+from offline.config import add_setting_arguments, setting_text, setting_values, with_settings
 from offline.track.texture import mean_texture
 from offline.training.devices import choose_device
 from offline.training.workers import Workers, joined_workers
@@ -24,6 +26,7 @@ from runtime.errors import BadInput
 from runtime.naming import unknown
 
 TEXTURE = 128
+PRESET = "lite"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,23 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run; goes on if there"
     )
-    parser.add_argument("--preset", default="lite", help=f"size of the networks: {', '.join(PRESETS)}")
+    parser.add_argument("--preset", help=f"size of the networks: {', '.join(PRESETS)} (default {PRESET})")
     parser.add_argument("--minutes", type=float, help="train this long (default 30, unless --steps is given)")
     parser.add_argument("--steps", type=int, help="train this many steps")
     parser.add_argument(
         "--polish", type=float, default=0.0, metavar="MINUTES", help="then train super-resolution alone"
     )
-    parser.add_argument("--batch", type=int, default=TrainConfig.batch, help="frames a step")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, help=f"frames a step (default {TrainConfig.batch})")
+    parser.add_argument("--seed", type=int, help=f"what everything random is drawn from (default {TrainConfig.seed})")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; several GPUs: start it with torchrun")
     parser.add_argument("--losses", help=f"weights of the losses: {', '.join(LOSSES)} (default: the preset's)")
     parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights for the perceptual loss LPIPS")
     parser.add_argument("--threads", type=int, default=0, help="processor threads (default: all cores)")
+    add_setting_arguments(parser, _bases)
 
 
 def run(args: argparse.Namespace) -> None:
-    if args.preset not in PRESETS:
-        raise BadInput(unknown("preset", args.preset, PRESETS))
+    setting_values(args.set, *_bases(args))  # what is no setting is told before a video is tracked
     if args.minutes is None and args.steps is None:
         args.minutes = 30.0
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps <= 0):
@@ -69,9 +72,10 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
         state, optimiser = load(args.out, device)
         if state.clip != str(clip.folder.resolve()):
             raise BadInput(f"'{args.out}' was trained on '{state.clip}'; give that clip, or another folder")
+        _refuse_other_settings(state, args)
     else:
-        preset = PRESETS[args.preset].for_picture(clip.info.size)
-        state, optimiser = new_run(args.out, clip, preset, _config(args), device), {}
+        preset, config = _wanted(args, clip.info.size)
+        state, optimiser = new_run(args.out, clip, preset, config, device), {}
     first = workers.rank == 0
     if first:
         print(f"preset {state.model.preset.name} on {device}, {workers.count} worker(s); {state.config.says()}")
@@ -94,14 +98,46 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     )  # fmt: skip
 
 
-def _config(args: argparse.Namespace) -> TrainConfig:
-    """What the preset sets, and what the command line sets over it."""
-    given: dict[str, Any] = {"seed": args.seed, "batch": args.batch}
-    if args.losses:
-        given["losses"] = args.losses
-    if args.lpips:
-        given |= {"perceptual": "lpips", "lpips": str(args.lpips.resolve())}
-    return TrainConfig(**TRAINING.get(args.preset, {}) | given)
+def _bases(args: argparse.Namespace) -> tuple[TrainConfig, Preset]:
+    """What the preset that is asked for sets."""
+    name = args.preset or PRESET
+    if name not in PRESETS:
+        raise BadInput(unknown("preset", name, PRESETS))
+    return TrainConfig(**TRAINING.get(name, {})), PRESETS[name]
+
+
+def _given(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """By option: the settings that it sets, where it was given."""
+    options: dict[str, dict[str, Any]] = {}
+    for name in ("seed", "batch", "losses"):
+        if getattr(args, name) is not None:
+            options[f"--{name}"] = {name: getattr(args, name)}
+    if args.lpips is not None:
+        options["--lpips"] = {"perceptual": "lpips", "lpips": str(args.lpips.resolve())}
+    settings = setting_values(args.set, *_bases(args))
+    return options | {f"--set {key}": {key: value} for key, value in settings.items()}
+
+
+def _wanted(args: argparse.Namespace, size: int) -> tuple[Preset, TrainConfig]:
+    """What the preset sets, and what the command line sets over it, for pictures of `size`²."""
+    values = {key: value for setting in _given(args).values() for key, value in setting.items()}
+    config, preset = _bases(args)
+    names = {field.name for field in fields(preset)}
+    return preset.for_picture(size, {k: v for k, v in values.items() if k in names}), with_settings(config, values)
+
+
+def _refuse_other_settings(run: Run, args: argparse.Namespace) -> None:
+    """Raises BadInput where an option asks for another training than the one that `run` began."""
+    preset, config = run.model.preset, run.config
+    given = ({"--preset": {"name": args.preset}} if args.preset else {}) | _given(args)
+    for option, settings in given.items():
+        for key, value in settings.items():
+            old = getattr(preset, key) if hasattr(preset, key) else getattr(config, key)
+            if old != value:
+                raise BadInput(
+                    f"'{run.folder}' was begun with '{setting_text(old)}' for {option}, not with "
+                    f"'{setting_text(value)}'; leave {option} out to go on with it, or give another folder"
+                )
 
 
 def open_source(source: Path, out: Path) -> Clip:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from offline.config import from_mapping
+from offline.config import Count, NotNegative, OneOf, Positive, Share, Whole, Within, checked, from_mapping
 from offline.tri2plane.losses import LOSSES, LossWeights
 from runtime.errors import BadInput
-from runtime.naming import unknown
 
 PERCEPTUAL = ("sharpness", "lpips")
 
@@ -17,44 +16,49 @@ PERCEPTUAL = ("sharpness", "lpips")
 class TrainConfig:
     """How a run trains; saved beside its checkpoints."""
 
-    seed: int = 0
-    batch: int = 4
+    seed: Whole = 0
+    """What everything random is drawn from."""
+    batch: Count = 4
     """Frames a step."""
-    learning_rate: float = 2.5e-3
+    learning_rate: Positive = 2.5e-3
     """Of Adam, at the start; falls along a cosine to a fiftieth."""
-    warm_up: int = 200
+    warm_up: Count = 200
     """Steps in which the learning rate rises to its value."""
-    still_rate: float = 5.0
+    still_rate: NotNegative = 5.0
     """Learning rate of the still planes, as a multiple of `learning_rate`."""
-    window: float = 0.5
+    window: Annotated[float, Within(1 / 16, 1)] = 0.5
     """Width of the full-scale window, as a share of the picture: a quarter of the patches is active a step."""
-    whole_every: int = 8
+    whole_every: Count = 8
     """Every so many steps the full-scale window is the whole picture, so that super-resolution sees its edges."""
-    face_windows: float = 0.75
+    face_windows: Share = 0.75
     """Share of windows laid over the face."""
-    slide: float = 0.05
+    slide: Annotated[float, Within(0, 0.5)] = 0.05
     """Largest move of the sliding window, as a share of the picture."""
-    slide_share: float = 0.3
+    slide_share: Share = 0.3
     """Share of the frames that slide."""
-    map_noise: float = 0.02
+    map_noise: NotNegative = 0.02
     """Standard deviation of the noise on motion maps."""
-    latent_share: float = 0.5
+    latent_share: Share = 0.5
     """Share of the frames that see their own latent γ; the others see zero, which is what inference sees."""
-    feature_strength: float = 10.0
+    feature_strength: NotNegative = 10.0
     """Extra weight of eyes and mouth."""
-    level_weight: float = 0.5
-    opacity_weight: float = 0.5
-    sharpness_weight: float = 0.5
-    latent_weight: float = 1e-2
-    losses: str = "mien"
+    level_weight: NotNegative = 0.5
+    """Weight of the L1 of each level's rendering."""
+    opacity_weight: NotNegative = 0.5
+    """Weight of the mean square of opacity against matte."""
+    sharpness_weight: NotNegative = 0.5
+    """Weight of the sharpness loss."""
+    latent_weight: NotNegative = 1e-2
+    """Weight of the mean square of the latents γ."""
+    losses: Annotated[str, OneOf(tuple(LOSSES))] = "mien"
     """Which weights the losses have: "mien" (the values above), "paper" or "released" (`losses.LOSSES`)."""
-    perceptual: str = "sharpness"
+    perceptual: Annotated[str, OneOf(PERCEPTUAL)] = "sharpness"
     """What stands for the paper's perceptual loss (eq. 11): "lpips", or "sharpness", which needs no weights."""
     lpips: str = ""
     """Folder of the weights of "lpips" (`offline.perceptual`)."""
-    active: int = 4
+    active: Count = 4
     """Of a preset that renders in patches, how many of them carry a gradient in a step."""
-    average: float = 0.999
+    average: Share = 0.999
     """Decay of the moving average of the weights, which is what gets baked."""
     autocast: bool = True
     """Convolutions and linear layers in bfloat16."""
@@ -63,10 +67,9 @@ class TrainConfig:
     memory for one patch's samples instead of all active patches'."""
 
     def __post_init__(self) -> None:
-        if self.losses not in LOSSES:
-            raise BadInput(unknown("set of losses", self.losses, LOSSES))
-        if self.perceptual not in PERCEPTUAL:
-            raise BadInput(unknown("perceptual loss", self.perceptual, PERCEPTUAL))
+        checked(self)
+        if self.window * 16 % 1:
+            raise BadInput(f"'window' must be a multiple of 1/16 (0.0625), got {self.window}")
 
     def weights(self) -> LossWeights:
         """The weights of the losses."""

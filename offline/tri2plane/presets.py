@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from offline.config import from_mapping
+from offline.config import Count, Fixed, OneOf, Whole, Within, checked, from_mapping, with_settings
 from runtime.errors import BadInput
 
 LEVELS = 3
 LATERAL = ("planes", "features")
 SUPER_RESOLUTION = ("light", "unet")
+Widths = Annotated[tuple[int, ...], Within(1)]
 
 
 @dataclass(frozen=True)
@@ -20,72 +22,71 @@ class Preset:
     Raises BadInput where the values do not fit each other.
     """
 
-    name: str
-    picture: int = 512
+    name: Annotated[str, Fixed]
+    picture: Annotated[int, Fixed] = 512
     """Width and height of the final picture, pixels."""
-    motion_map: int = 64
+    motion_map: Annotated[int, Within(16, 1024)] = 64
     """Width and height of the motion map, pixels."""
-    encoder: tuple[int, ...] = (16, 32, 64, 64)
+    encoder: Widths = (16, 32, 64, 64)
     """Channels of the motion encoder's convolutions, each of which halves the map."""
     encoder_norm: bool = False
     """Whether an InstanceNorm follows each of them."""
-    embedding: int = 0
+    embedding: Whole = 0
     """Length of what the encoder gives; 0 for that of the style."""
-    mapping: tuple[int, ...] = ()
+    mapping: Widths = ()
     """Hidden widths of the mapping network; none for one as wide as the style."""
-    latent: int = 32
+    latent: Count = 32
     """Length of the per-frame latent γ (paper 3.2)."""
-    style: int = 128
+    style: Count = 128
     """Length of the style vector."""
-    trunk: tuple[int, ...] = (96, 96, 64, 48, 24)
+    trunk: Widths = (96, 96, 64, 48, 24)
     """Channels of the generator's blocks; the first works at `trunk_size`, each next one at twice the size."""
-    trunk_size: int = 8
+    trunk_size: Count = 8
+    """Width of the first block of the trunk."""
     residual_trunk: bool = False
     """Whether a block is the paper's (three convolutions, all at the block's size) or a lighter one of two."""
-    plane_channels: int = 16
+    plane_channels: Count = 16
     """Channels of one plane; three planes a level, the last three blocks of the trunk carry one level each."""
-    levels: int = 3
+    levels: Annotated[int, Within(1, LEVELS)] = 3
     """How many of the three levels there are, from the coarsest on; the blocks of the others are left out. What is
     rendered is the last that there is."""
-    mixing: int = 0
+    mixing: Whole = 0
     """Rounds of 3D-aware mixing between the planes of a level; 0 for planes that hold a learned still part instead."""
-    lateral: str = "planes"
+    lateral: Annotated[str, OneOf(LATERAL)] = "planes"
     """What a lateral connection sums: the "planes" (one fetch a point) or the fetched "features" (one a level)."""
-    features: int = 32
+    features: Annotated[int, Within(3)] = 32
     """Channels that volume rendering composes and super-resolution reads; the first three are the colour."""
-    hidden: int = 64
+    hidden: Count = 64
     """Width of the decoder's hidden layer for colour."""
-    density_hidden: int = 0
+    density_hidden: Whole = 0
     """Width of that for density; 0 for half of `hidden`."""
-    direction_bands: int = 2
+    direction_bands: Whole = 2
     """Frequencies of the view direction's positional encoding."""
-    rays: int = 128
+    rays: Count = 128
     """Width and height of the rendered feature map."""
-    patches: int = 1
+    patches: Count = 1
     """The whole feature map is rendered in `patches`² squares, one after the other, which bounds the memory."""
-    samples: int = 4
+    samples: Annotated[int, Within(1, 128)] = 4
     """Samples along a ray, placed where the guide saw something."""
-    guide_rays: int = 32
+    guide_rays: Count = 32
     """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
-    guide_samples: int = 16
+    guide_samples: Annotated[int, Within(0, 128)] = 16
     """Samples along a ray of the guide, evenly from near to far; 0 for no guide: the fine samples then are even too."""
-    cells: int = 608
+    cells: Count = 608
     """How many of the guide's cells a baked renderer fills, the most opaque first; the rest of the picture is empty."""
-    super_resolution: str = "light"
+    super_resolution: Annotated[str, OneOf(SUPER_RESOLUTION)] = "light"
     """Which network: "light" works at the rendered size, "unet" is the paper's."""
-    sr_channels: int = 32
-    sr_blocks: int = 3
-    """Width of the super-resolution, and number of 3×3 convolutions of the light one."""
+    sr_channels: Count = 32
+    """Width of the super-resolution."""
+    sr_blocks: Count = 3
+    """Number of 3×3 convolutions of the light super-resolution."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.levels <= LEVELS:
-            raise BadInput(f"a preset has 1 to {LEVELS} levels, got {self.levels}")
-        for name, value, known in (
-            ("lateral", self.lateral, LATERAL),
-            ("super_resolution", self.super_resolution, SUPER_RESOLUTION),
-        ):
-            if value not in known:
-                raise BadInput(f"'{name}' of a preset is {' or '.join(known)}, got '{value}'")
+        checked(self)
+        if len(self.trunk) < LEVELS:
+            raise BadInput(f"'trunk' needs {LEVELS} blocks or more, one for each level, got {len(self.trunk)}")
+        if self.motion_map >> len(self.encoder) < 1:
+            raise BadInput(f"'encoder' halves a motion map of {self.motion_map} pixels {len(self.encoder)} times")
         if self.picture % self.rays:
             raise BadInput(f"'picture' ({self.picture}) must be a multiple of 'rays' ({self.rays})")
         if self.rays % self.patches or (self.guide_samples and self.rays % self.guide_rays):
@@ -107,15 +108,18 @@ class Preset:
         last = self.trunk_size * 2 ** (len(self.trunk) - 1)
         return (last // 4, last // 2, last)[: self.levels]
 
-    def for_picture(self, size: int) -> Preset:
-        """The preset with pictures of another size. Raises BadInput where super-resolution cannot make that size."""
-        if size % self.rays:
-            near = max(size // self.rays, 1) * self.rays
+    def for_picture(self, size: int, settings: Mapping[str, Any] | None = None) -> Preset:
+        """The preset with pictures of another size, and other values of some settings. Raises BadInput where
+        super-resolution cannot make that size, or the values do not fit each other."""
+        values = dict(settings or {})
+        rays = values.get("rays", self.rays)
+        if rays > 0 and size % rays:
+            near = max(size // rays, 1) * rays
             raise BadInput(
-                f"the clip's frames are {size}² pixels, preset '{self.name}' needs a multiple of {self.rays}; "
+                f"the clip's frames are {size}² pixels, preset '{self.name}' needs a multiple of {rays}; "
                 f"track again with --size {near}"
             )
-        return replace(self, picture=size)
+        return with_settings(self, values | {"picture": size})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -61,6 +61,9 @@ def test_weights_that_are_not_there_are_refused_before_the_first_step(clip: Clip
         (("--losses", "papr"), "'papr'; did you mean 'paper'"),
         (("--preset", "lie"), "did you mean 'li"),
         (("--steps", "0"), "must be positive"),
+        (("--set", "hiden=8"), r"unknown setting 'hiden'; did you mean 'hidden'\?"),
+        (("--set", "window=2"), "'window' must be 0.0625 to 1, got 2"),
+        (("--set", "levels=4"), "'levels' must be 1 to 3, got 4"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(
@@ -68,3 +71,46 @@ def test_options_that_mean_nothing_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         mien_train(str(clip.folder), "-o", str(tmp_path), *arguments)
+
+
+def test_settings_reach_the_networks_and_the_training(clip: Clip, tmp_path: Path) -> None:
+    mien_train(str(clip.folder), "-o", str(tmp_path), "--steps", "1", "--set", "hidden=24", "--set", "slide_share=1")
+    kept = json.loads((tmp_path / "config.json").read_text())
+    assert (kept["preset"]["hidden"], kept["train"]["slide_share"]) == (24, 1.0)
+
+
+@pytest.fixture(scope="module")
+def begun(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "lite", replace(TINY, name="lite"))
+        mien_train(str(clip.folder), "-o", str(folder), "--steps", "1", "--batch", "2", "--seed", "7")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "old", "new"),
+    [
+        (("--preset", "live"), "lite", "live"),
+        (("--seed", "8"), "7", "8"),
+        (("--batch", "4"), "2", "4"),
+        (("--losses", "paper"), "mien", "paper"),
+        (("--lpips", "."), "sharpness", "lpips"),
+        (("--set", "hidden=24"), "16", "24"),
+        (("--set", "slide=0.1"), "0.05", "0.1"),
+    ],
+)
+def test_a_run_does_not_go_on_under_other_settings(
+    clip: Clip, begun: Path, arguments: tuple[str, str], old: str, new: str
+) -> None:
+    before = (begun / "checkpoint.safetensors").read_bytes()
+    option = arguments[0] if arguments[0] != "--set" else f"--set {arguments[1].split('=')[0]}"
+    with pytest.raises(BadInput, match=f"begun with '{old}' for {option}, not with '{new}'; leave {option} out"):
+        mien_train(str(clip.folder), "-o", str(begun), "--steps", "2", *arguments)
+    assert (begun / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with(clip: Clip, begun: Path) -> None:
+    mien_train(str(clip.folder), "-o", str(begun), "--steps", "2", "--seed", "7")
+    kept = json.loads((begun / "config.json").read_text())
+    assert kept["step"] == 2 and (kept["train"]["seed"], kept["train"]["batch"]) == (7, 2)
