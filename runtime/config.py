@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,11 @@ class ServerConfig:
     bitrate: int = 1_500_000
     background: str = "#f4f2ee"
     watermark: bool = True
-    allow_origin: tuple[str, ...] = ()
     token: str | None = None
+    open: bool = False
+    allow_host: tuple[str, ...] = ()
+    allow_origin: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     log_level: str = "warning"
 
     def __post_init__(self) -> None:
@@ -42,7 +46,21 @@ class ServerConfig:
         _check(1 <= self.max_sessions <= 1000, f"max_sessions must be 1 to 1000, got {self.max_sessions}")
         _check(100_000 <= self.bitrate <= 20_000_000, f"bitrate must be 100000 to 20000000, got {self.bitrate}")
         _check(self.log_level in LEVELS, f"log_level must be one of {', '.join(LEVELS)}, got '{self.log_level}'")
-        _check(self.host == "localhost" or _is_address(self.host), f"host must be an address, got '{self.host}'")
+        _check(self.host == "localhost" or _is(ip_address, self.host), f"host must be an address, got '{self.host}'")
+        for name in self.allow_host:
+            _check(NAME.fullmatch(name) is not None, f"allow_host takes names such as mien.example, got '{name}'")
+        for network in self.trusted_proxies:
+            _check(_is(ip_network, network), f"trusted_proxies takes addresses or networks, got '{network}'")
+        _check(self.token is None or self.token.strip() != "", "the token is empty; give one that nobody can guess")
+        _check(
+            self.loopback or self.open or self.token is not None,
+            f"{self.host} lets the whole network in; set a token with --token, or say --open to let in whoever comes",
+        )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host == "localhost" or ip_address(self.host).is_loopback
 
     def shown(self) -> dict[str, Any]:
         """The settings in effect, the token masked."""
@@ -50,6 +68,7 @@ class ServerConfig:
 
 
 SWITCH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")
 LEVELS = ("debug", "info", "warning", "error")
 FIELDS = {field.name: field for field in dataclasses.fields(ServerConfig)}
 
@@ -112,9 +131,9 @@ def _check(holds: bool, message: str) -> None:
         raise BadInput(message)
 
 
-def _is_address(host: str) -> bool:
+def _is(parse: Callable[[str], object], text: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        parse(text)
     except ValueError:
         return False
     return True

@@ -8,9 +8,11 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -25,12 +27,16 @@ from runtime.live.trackers import TrackerPool
 from runtime.media.colour import Backdrop
 from runtime.memory import freeze_loaded
 from runtime.streaming.app import WebApp, WebSettings
+from runtime.streaming.security import Access
 
 log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
 SHUTDOWN = 2.0
 """Seconds that open requests get to finish once the server is told to stop."""
+
+IDLE_LIMIT = 30.0
+"""Seconds that a connection gets for the lines of its first request, and to be idle between requests."""
 
 
 class Server:
@@ -39,23 +45,30 @@ class Server:
     def __init__(
         self,
         config: ServerConfig,
-        avatar: Avatar,
+        avatars: Sequence[Avatar],
         trackers: TrackerPool,
-        new_performance: Callable[[], Performance],
+        new_performance: Callable[[Avatar], Performance],
     ) -> None:
         self.config = config
         self.trackers = trackers
         self._warm = threading.Event()
-        stage = ServedAvatar(
-            avatar, new_performance, trackers.take, trackers.give_back,
-            Backdrop(config.background, config.watermark), config.fps, config.bitrate,
-        )  # fmt: skip
-        settings = WebSettings(config.host, PAGE, config.max_sessions, config.allow_origin, config.token)
-        self.app = WebApp({avatar.name: stage}, settings, self._warm.is_set)
+        backdrop = Backdrop(config.background, config.watermark)
+        stages = {
+            avatar.name: ServedAvatar(
+                avatar, partial(new_performance, avatar), trackers.take, trackers.give_back,
+                backdrop, config.fps, config.bitrate,
+            )
+            for avatar in avatars
+        }  # fmt: skip
+        access = Access(config.loopback, config.allow_host, config.allow_origin, config.token)
+        settings = WebSettings(access, PAGE, config.max_sessions, config.trusted_proxies)
+        self.app = WebApp(stages, settings, self._warm.is_set)
 
     async def run(self, sock: socket.socket, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
         """Serves on a listening socket until `stop` is set; `on_ready` gets the address."""
-        runner = web.AppRunner(self.app.application, access_log=None, shutdown_timeout=SHUTDOWN)
+        runner = web.AppRunner(
+            self.app.application, access_log=None, shutdown_timeout=SHUTDOWN, keepalive_timeout=IDLE_LIMIT
+        )
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
@@ -92,24 +105,32 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def serve(config: ServerConfig, loading: Future[Avatar], say: Callable[[str], None]) -> None:
-    """Serves an avatar that is being loaded until SIGINT or SIGTERM; `say` gets the lines meant for the user.
+def serve(config: ServerConfig, loading: Future[list[Avatar]], say: Callable[[str], None]) -> None:
+    """Serves avatars that are being loaded until SIGINT or SIGTERM; `say` gets the lines meant for the user.
 
     Raises Unavailable where the port is taken, and whatever the loading raises.
     """
     seeds = itertools.count()
     with listening(config.host, config.port) as sock:
-        avatar = loading.result()
-        repertoire = Repertoire(avatar.bank)
+        avatars = loading.result()
+        repertoires = {avatar.name: Repertoire(avatar.bank) for avatar in avatars}
         trackers = TrackerPool(_tracker)
-        server = Server(config, avatar, trackers, lambda: live_performance(next(seeds), repertoire))
+        server = Server(
+            config, avatars, trackers, lambda avatar: live_performance(next(seeds), repertoires[avatar.name])
+        )
+
+        def announce(address: str) -> None:
+            say(f"Mien is at {address} (Ctrl-C ends it)")
+            if len(avatars) > 1:
+                for avatar in avatars:
+                    say(f"  {avatar.name}: {address}/?avatar={quote(avatar.name)}")
 
         async def main() -> None:
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
-            await server.run(sock, stop, lambda address: say(f"Mien is at {address} (Ctrl-C ends it)"))
+            await server.run(sock, stop, announce)
 
         asyncio.run(main())
 

@@ -13,12 +13,13 @@ const CAMERA = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ide
 const CAMERA_BITRATE = 1_200_000;
 const GATHERING = 250; // ms that candidates get; on one machine or network the first are enough
 const REPLY = 5000; // ms to wait for an answer to a message
+const HERE = new URL('.', import.meta.url).href.replace(/\/$/, ''); // the server that this module came from
 const RETRY = [300, 700, 1500, 3000, 5000]; // ms between attempts to reconnect
 
 export class MienError extends Error {}
 
 // Shows `avatar` (the server's first by default) in `video`; resolves once it is live.
-export async function connect(video, { base = '', avatar, token } = {}) {
+export async function connect(video, { base = HERE, avatar, token } = {}) {
   const mien = new Mien(video, { base, avatar, token });
   await mien.start();
   return mien;
@@ -30,7 +31,7 @@ export class Mien extends EventTarget {
   #expressions = []; #waiting = []; #closed = false; #attempt = 0; #timer = null; #worker = null;
   #view = { yaw: 0, pitch: 0 };
 
-  constructor(video, { base = '', avatar, token } = {}) {
+  constructor(video, { base = HERE, avatar, token } = {}) {
     super();
     this.#video = video;
     this.#base = base;
@@ -187,10 +188,10 @@ export class Mien extends EventTarget {
 
   async #exchange(pc) {
     this.milestones.posted = performance.now();
-    const response = await this.#fetch(`/${this.#avatar}/whip`, {
+    const response = await this.#fetch(`/${encodeURIComponent(this.#avatar)}/whip`, {
       method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp,
     });
-    this.#session = response.headers.get('Location');
+    this.#session = new URL(response.headers.get('Location'), response.url).href;
     const answer = await response.text();
     this.milestones.answered = performance.now();
     await pc.setRemoteDescription({ type: 'answer', sdp: answer });
@@ -293,7 +294,7 @@ export class Mien extends EventTarget {
   #leave() {
     if (!this.#session) return;
     const headers = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
-    fetch(this.#base + this.#session, { method: 'DELETE', keepalive: true, headers }).catch(() => {});
+    fetch(this.#session, { method: 'DELETE', keepalive: true, headers }).catch(() => {});
     this.#session = null;
   }
 

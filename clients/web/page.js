@@ -11,8 +11,9 @@ const LIMIT = { yaw: 1.0, pitch: 0.6 };
 const SCRIPT_LIMIT = 60_000; // characters
 
 const $ = (id) => document.getElementById(id);
-const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? undefined;
-const avatar = new URLSearchParams(location.search).get('avatar') ?? undefined;
+const query = new URLSearchParams(location.search);
+const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? query.get('token') ?? undefined;
+const avatar = query.get('avatar') ?? undefined;
 const mien = new Mien($('avatar'), { token, avatar });
 window.mien = mien;
 

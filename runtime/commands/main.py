@@ -11,6 +11,7 @@ import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
+from runtime.commands.loading import is_loading
 from runtime.errors import MienError
 from runtime.naming import unknown
 
@@ -35,10 +36,19 @@ def main(argv: list[str] | None = None) -> int:
         return _run(commands[name], arguments[1:])
     except MienError as error:
         print(f"mien {name}: {error}", file=sys.stderr)
-        return error.code
+        return _leave(error.code)
     except KeyboardInterrupt:
         sys.unraisablehook = _leave_unsaid
-        return 130
+        return _leave(130)
+
+
+def _leave(status: int) -> int:
+    """`status`; where something is being loaded still, the process ends here, since nobody wants that any more."""
+    if is_loading():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _leave_unsaid(error: object) -> None:

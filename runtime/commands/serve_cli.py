@@ -1,16 +1,18 @@
-"""`mien serve`: an avatar on a web page."""
+"""`mien serve`: avatars on a web page."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.commands.demo import DEMO
+from runtime.commands.loading import start_loading
 from runtime.config import FIELDS, ServerConfig, load
+from runtime.errors import BadInput
 
 if TYPE_CHECKING:
     from runtime.live.session import Avatar
@@ -19,8 +21,8 @@ OPTIONS = tuple(FIELDS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the bundle and the options."""
-    parser.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="avatar to serve (default: the demo)")
+    """Declares the bundles and the options."""
+    parser.add_argument("bundles", nargs="*", type=Path, metavar="BUNDLE", help="avatars to serve (default: the demo)")
     add_options(parser)
 
 
@@ -38,8 +40,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watermark", action=argparse.BooleanOptionalAction, default=None, help="an invisible mark (default: on)"
     )
-    parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="other site whose pages may connect")
     parser.add_argument("--token", help="bearer token that requests must carry")
+    parser.add_argument(
+        "--open", action=argparse.BooleanOptionalAction, default=None, help="on a --host that others reach: no token"
+    )
+    parser.add_argument("--allow-host", action="append", metavar="NAME", help="a name that a proxy gives this server")
+    parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="other site whose pages may connect")
+    parser.add_argument(
+        "--trusted-proxies", action="append", metavar="ADDRESS", help="proxy whose X-Forwarded-Prefix is believed"
+    )
     parser.add_argument("--log-level", metavar="LEVEL", help=f"default: {defaults.log_level}")
 
 
@@ -48,15 +57,24 @@ def run(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in OPTIONS}
     config = load(given, os.environ, args.config)
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    with ThreadPoolExecutor(1, "mien-load") as pool:
-        loading = pool.submit(_load, args.bundle or DEMO, config.engine)
-        from runtime.core import serve  # takes as long as half the loading, meanwhile
+    loading = start_loading(lambda: _load(args.bundles or [DEMO], config.engine))
+    from runtime.core import serve  # takes as long as half the loading, meanwhile
 
-        serve(config, loading, lambda line: print(line, flush=True))
+    serve(config, loading, lambda line: print(line, flush=True))
     return 0
 
 
-def _load(bundle: Path, engine: str) -> Avatar:
+def _load(bundles: Sequence[Path], engine: str) -> list[Avatar]:
+    """All avatars. Raises BadInput where two have one name, by which they are told apart."""
     from runtime.avatar.loaded import LoadedAvatar
+    from runtime.contract.bundle import read_bundle
 
-    return LoadedAvatar.load(bundle, engine)
+    read = [read_bundle(bundle) for bundle in bundles]
+    for i, bundle in enumerate(read):
+        for j in range(i):
+            if read[j].manifest.name == bundle.manifest.name:
+                raise BadInput(
+                    f"'{bundles[j]}' and '{bundles[i]}' are both named '{bundle.manifest.name}'; "
+                    "bake one of them with another --name"
+                )
+    return [LoadedAvatar(bundle, engine) for bundle in read]

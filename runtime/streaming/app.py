@@ -16,7 +16,7 @@ from runtime.streaming.frames import FrameSockets
 from runtime.streaming.metrics import CONTENT_TYPE, exposition
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Registry
-from runtime.streaming.security import guard
+from runtime.streaming.security import Access, guard
 from runtime.streaming.whip import NO_ENDPOINT, RETRY_AFTER, Signalling
 
 MAX_BODY = 256 * 1024
@@ -27,12 +27,12 @@ MAX_BODY = 256 * 1024
 class WebSettings:
     """What the application needs to know besides its avatars."""
 
-    host: str
+    access: Access
     page: Path
     """Folder of the page's files."""
     max_sessions: int
-    allowed_origins: tuple[str, ...] = ()
-    token: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-Prefix counts."""
 
 
 class WebApp:
@@ -41,12 +41,11 @@ class WebApp:
     def __init__(self, stages: dict[str, ServedAvatar], settings: WebSettings, ready: Callable[[], bool]) -> None:
         self.registry = Registry(settings.max_sessions, Tidier().soon)
         self.totals = Totals()
-        self.signalling = Signalling(stages, self.registry, self.totals)
+        self.signalling = Signalling(stages, self.registry, self.totals, settings.trusted_proxies)
         self.sockets = FrameSockets(stages, self.registry, self.totals)
         self._stages = stages
         self._ready = ready
-        checks = guard(settings.host, settings.allowed_origins, settings.token)
-        self.application = web.Application(middlewares=[checks, _errors], client_max_size=MAX_BODY)
+        self.application = web.Application(middlewares=[guard(settings.access), _errors], client_max_size=MAX_BODY)
         self.application.add_routes(pages.routes(settings.page))
         self.application.add_routes(
             [

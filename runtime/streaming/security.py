@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hmac
+import re
+import socket
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from ipaddress import ip_address
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from runtime.streaming.pages import FILES
 from runtime.streaming.problems import problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self' ws: wss:; worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
@@ -26,29 +29,48 @@ CORS = {
     "Access-Control-Expose-Headers": "ETag, ID, Accept-Patch, Link, Location",
     "Access-Control-Max-Age": "600",
 }
-OPEN = frozenset({"/healthz", "/readyz"})
-"""Paths that need no token, like those of the page itself."""
+OPEN = frozenset({"/healthz", "/readyz", *FILES})
+"""Paths that need no token; all others do."""
+_AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-9]{1,5})?")
 
 
-def guard(host: str, allowed_origins: tuple[str, ...], token: str | None) -> Middleware:
-    """The checks as one aiohttp middleware.
+@dataclass(frozen=True)
+class Access:
+    """What decides who may ask."""
 
-    A server bound to a loopback address answers only requests that name it so: a foreign site whose name was made to
-    resolve here (DNS rebinding) has another Host.
-    """
-    loopback_only = host in LOOPBACK
+    loopback: bool
+    """Whether only this machine reaches the server."""
+    hosts: tuple[str, ...] = ()
+    """Names that it answers to besides its own."""
+    origins: tuple[str, ...] = ()
+    """Other sites whose pages may ask; "*" stands for all."""
+    token: str | None = None
+
+
+def guard(access: Access) -> Middleware:
+    """The checks as one aiohttp middleware: Host, then Origin, then token."""
+    known = _own_names(access)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if loopback_only and _host_name(request.host) not in LOOPBACK:
-            return problem(421, "this server answers only to localhost; start it with --host to open it")
+        host = request.headers.get("Host", "").lower()
+        name = host_name(host)
+        if name is None:
+            return problem(421, "the Host header names no host")
+        if name not in known and not _is_address_of(name, access.loopback):
+            return problem(
+                421, f"this server is not known as '{name}'; if it is yours, start it with --allow-host {name}"
+            )
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.host
-        if foreign and origin not in allowed_origins and "*" not in allowed_origins:
+        foreign = origin is not None and origin.partition("://")[2].lower() != host
+        if foreign and origin not in access.origins and "*" not in access.origins:
             return problem(403, "pages of this origin may not ask; start the server with --allow-origin to let them")
-        if request.method != "OPTIONS" and token is not None and _needs_token(request) and not _holds(request, token):
-            return problem(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
-        response = await handler(request)
+        if foreign and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            response: web.StreamResponse = web.Response(status=204)
+        elif access.token is not None and request.path not in OPEN and not _holds(request, access.token):
+            response = problem(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        else:
+            response = await handler(request)
         if not response.prepared:
             response.headers.update(PAGE_HEADERS)
             if foreign:
@@ -58,16 +80,35 @@ def guard(host: str, allowed_origins: tuple[str, ...], token: str | None) -> Mid
     return check
 
 
-def _host_name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "") if host.count("[") <= 1 else ""
+def host_name(authority: str) -> str | None:
+    """The host of a lower-case Host header (RFC 9110, 7.2) without port and brackets; None where it is none."""
+    match = _AUTHORITY.fullmatch(authority)
+    return None if match is None else match["six"] or match["name"].rstrip(".")
 
 
-def _needs_token(request: web.Request) -> bool:
-    if request.path in OPEN:
+def _own_names(access: Access) -> frozenset[str]:
+    own = {"localhost"} | {name.lower() for name in access.hosts}
+    if not access.loopback:
+        host = socket.gethostname().lower()
+        own |= {host, f"{host}.local"}
+    return frozenset(own)
+
+
+def _is_address_of(name: str, loopback: bool) -> bool:
+    """Whether `name` is an address that may stand for this server.
+
+    Beyond loopback any may, since it can be another one outside (NAT, a container): only names can be made to point
+    elsewhere, a page that came from an address is that address's own.
+    """
+    try:
+        address = ip_address(name)
+    except ValueError:
         return False
-    return request.method != "GET" or request.match_info.route.name in ("frames", "metrics")
+    return address.is_loopback or not loopback
 
 
 def _holds(request: web.Request, token: str) -> bool:
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.query.get("token", "")
-    return hmac.compare_digest(given.encode(), token.encode())
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        given = request.query.get("token", "")
+    return hmac.compare_digest(given.strip().encode(errors="surrogatepass"), token.encode(errors="surrogatepass"))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import zipfile
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -47,4 +50,71 @@ def test_demo_serves_the_demo_avatar_and_prints_its_address() -> None:
             assert [avatar["name"] for avatar in json.load(response)["avatars"]] == [read_bundle(DEMO).manifest.name]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+SLOW = """
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from runtime.commands import serve_cli
+def load(bundles, engine):
+    print('loading', flush=True)
+    time.sleep(60)
+serve_cli._load = load
+"""
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_ctrl_c_while_loading_ends_at_once(command: str) -> None:
+    with start(command, "--port", str(free_port()), before=SLOW) as process:
+        assert process.stdout is not None and process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 130
+
+
+def test_a_port_that_is_taken_does_not_wait_for_the_loading() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with start("serve", "--port", str(port), before=SLOW) as process:
+            _, error = process.communicate(timeout=30)
+    assert process.returncode == 3 and f"port {port} on 127.0.0.1 is taken" in error
+
+
+def renamed(bundle: Path, name: str) -> Path:
+    """The demo's bundle under another name."""
+    with zipfile.ZipFile(DEMO) as source, zipfile.ZipFile(bundle, "w") as target:
+        for member in source.namelist():
+            data = source.read(member)
+            if member == "manifest.json":
+                data = json.dumps(json.loads(data) | {"name": name}).encode()
+            target.writestr(member, data)
+    return bundle
+
+
+def test_two_bundles_of_one_name_are_refused_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", str(DEMO), str(DEMO), "--port", str(free_port())]) == 2
+    error = capsys.readouterr().err
+    assert "are both named 'demo'; bake one of them with another --name" in error and error.count("\n") == 1
+
+
+FAKE = """
+from runtime.avatar import loaded
+from tests.streaming.fakes import FakeAvatar
+loaded.LoadedAvatar = lambda bundle, engine: FakeAvatar(name=bundle.manifest.name)
+"""
+
+
+def test_several_bundles_are_served_and_their_addresses_printed(tmp_path: Path) -> None:
+    port, other = free_port(), renamed(tmp_path / "other.mien", "Somebody Else")
+    with start("serve", str(DEMO), str(other), "--port", str(port), before=FAKE) as process:
+        assert process.stdout is not None
+        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+        names = [read_bundle(DEMO).manifest.name, "Somebody Else"]
+        lines = [process.stdout.readline() for _ in names]
+        assert lines[1] == f"  Somebody Else: http://127.0.0.1:{port}/?avatar=Somebody%20Else\n"
+        with urlopen(f"http://127.0.0.1:{port}/api/avatars", timeout=30) as response:
+            assert [avatar["name"] for avatar in json.load(response)["avatars"]] == names
+        process.terminate()
+        process.communicate(timeout=30)
     assert process.returncode == 0

@@ -40,6 +40,11 @@ def test_lists_may_be_written_with_commas() -> None:
         ("fps: 500", "fps must be 1 to 120"),
         ("token: 12", "'token' must be a text"),
         ("host: no such host", "host must be an address"),
+        ("host: 0.0.0.0", "set a token with --token, or say --open"),
+        ("allow_host: http://mien.example", "allow_host takes names"),
+        ("trusted_proxies: [10.0.0.0/40]", "trusted_proxies takes addresses or networks"),
+        ("token: ''", "the token is empty"),
+        ("allow_orgin: x", "unknown key 'allow_orgin'; did you mean 'allow_origin'?"),
         ("log_level: loud", "log_level must be one of"),
         ("- port", "must hold 'key: value' lines"),
         ("port: [", "is not a YAML file"),
@@ -57,6 +62,16 @@ def test_a_bad_file_is_refused_in_one_sentence(content: str, says: str, tmp_path
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot read the config file"):
         load({}, {}, tmp_path / "none.yaml")
+
+
+def test_beyond_loopback_a_token_or_open_is_needed() -> None:
+    for host in ("0.0.0.0", "192.0.2.7", "::"):
+        with pytest.raises(BadInput, match="--token, or say --open"):
+            load({"host": host}, {})
+        assert not load({"host": host, "open": True}, {}).loopback
+        assert load({"host": host}, {"MIEN_TOKEN": "sesame"}).token == "sesame"
+    for host in ("localhost", "127.0.0.1", "127.8.9.1", "::1"):
+        assert load({"host": host}, {}).loopback
 
 
 def test_the_token_is_not_shown() -> None:

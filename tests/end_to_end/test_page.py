@@ -37,7 +37,8 @@ window.sessions = [];
 const plainFetch = window.fetch;
 window.fetch = async (...request) => {
   const response = await plainFetch(...request);
-  if (response.headers.get('Location')) window.sessions.push(response.headers.get('Location'));
+  const location = response.headers.get('Location');
+  if (location) window.sessions.push(new URL(location, response.url).href);
   return response;
 };
 """

@@ -7,6 +7,7 @@ import fractions
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import av
@@ -88,7 +89,7 @@ class Caller:
             self.status = response.status
             self.answer = await response.text()
             assert response.status == 201, self.answer
-            self.session = self.url + response.headers["Location"]
+            self.session = urljoin(str(response.url), response.headers["Location"])
         await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
         return self
 

@@ -28,13 +28,13 @@ class FakePicture:
 class FakeAvatar:
     """A disc, red as far as the jaw is open; its right half is clear."""
 
-    name = "fake"
     size = SIZE
     thumbnail = b"\x89PNG"
     engine = "none"
 
-    def __init__(self, cost: float = 0.0) -> None:
+    def __init__(self, cost: float = 0.0, name: str = "fake") -> None:
         self.cost = cost
+        self.name = name
         self.fails = False
         self.bank = BANK
 

@@ -28,6 +28,7 @@ class Running:
     http: aiohttp.ClientSession
     url: str
     avatar: FakeAvatar
+    """The first."""
     callers: list[Caller] = field(default_factory=list)
 
     def caller(self) -> Caller:
@@ -44,17 +45,17 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(avatar: FakeAvatar | None = None, **settings: Any) -> AsyncIterator[Running]:
-    avatar = avatar or FakeAvatar()
+async def serving(*avatars: FakeAvatar, **settings: Any) -> AsyncIterator[Running]:
+    avatars = avatars or (FakeAvatar(),)
     config = ServerConfig(port=free_port(), **settings)
-    repertoire = Repertoire(avatar.bank)
-    server = Server(config, avatar, TrackerPool(FakeTracker), lambda: Performance(repertoire=repertoire))
+    repertoire = Repertoire(avatars[0].bank)
+    server = Server(config, avatars, TrackerPool(FakeTracker), lambda _: Performance(repertoire=repertoire))
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(server.run(listening(config.host, config.port), stop, lambda address: ready.set()))
     await asyncio.wait_for(ready.wait(), 5)
     try:
         async with aiohttp.ClientSession() as http:
-            running = Running(server, http, f"http://127.0.0.1:{config.port}", avatar)
+            running = Running(server, http, f"http://127.0.0.1:{config.port}", avatars[0])
             try:
                 yield running
             finally:

@@ -22,7 +22,7 @@ async def main(port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     avatar, config = FakeAvatar(), ServerConfig(port=port, max_sessions=8)
     repertoire = Repertoire(avatar.bank)
-    server = Server(config, avatar, TrackerPool(FakeTracker), lambda: Performance(repertoire=repertoire))
+    server = Server(config, [avatar], TrackerPool(FakeTracker), lambda _: Performance(repertoire=repertoire))
     await server.run(listening("127.0.0.1", port), stop, lambda address: print(address, flush=True))
 
 

