@@ -33,6 +33,7 @@ class Polishing:
 
     seconds: float
     """Time spent."""
+    step: int
     random: dict[str, Any]
     """State of the generator that draws its steps (`numpy.random.PCG64.state`)."""
     optimiser: dict[str, Tensor]
@@ -159,7 +160,9 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
     run.latents.data.copy_(latents)
     run.step, run.seconds = meta["step"], meta["seconds"]
     if "polish" in meta:
-        run.polishing = Polishing(meta["polish"]["seconds"], meta["polish"]["random"], _under("polish.", tensors))
+        own, taken = meta["polish"], _under("polish.", tensors)
+        step = int(taken["optimiser.0.step"])  # Adam counts them
+        run.polishing = Polishing(own["seconds"], step, own["random"], taken)
     return run, {k: v for k, v in tensors.items() if k.startswith("optimiser.")}
 
 

@@ -81,7 +81,7 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
         print(f"preset {state.model.preset.name} on {device}, {workers.count} worker(s); {state.config.says()}")
     trained = train(state, clip, Budget(args.minutes, args.steps), optimiser, workers)
     if args.polish and first:
-        polish(state, clip, args.polish, trained)
+        polish(state, clip, Budget(args.polish), trained)
     if first:
         print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
 

@@ -21,7 +21,7 @@ from offline.training.progress import BAR
 from offline.tri2plane.checkpoint import Polishing, Run, save
 from offline.tri2plane.dataset import load_batch
 from offline.tri2plane.losses import sharpness_loss, weighted_l1
-from offline.tri2plane.train import SAVE_SECONDS
+from offline.tri2plane.train import SAVE_SECONDS, Budget
 
 FRAMES = 240
 """Training frames, evenly spread, which are kept with their renderings; 3.2 MB each for `lite`."""
@@ -40,48 +40,53 @@ SHARPNESS = 0.25
 Pair = tuple[Tensor, Tensor]
 
 
-def polish(run: Run, clip: Clip, minutes: float, optimiser: torch.optim.Optimizer | None = None) -> None:
-    """Train the averaged model's super-resolution for some minutes; the model that goes on training gets it too.
+def polish(run: Run, clip: Clip, budget: Budget, optimiser: torch.optim.Optimizer | None = None) -> None:
+    """Train the averaged model's super-resolution until the budget is spent, and give it to the model that goes on.
 
     Saves the run on the way, with the `optimiser` of its training, where one is given; a polishing that was cut short
-    goes on from there. One that had its minutes does nothing.
+    goes on from there. One whose budget is spent does nothing.
     """
     network = run.averaged.eval().super_resolution
-    if run.polishing and run.polishing.seconds >= 60 * minutes:
+    if run.polishing and budget.progress(run.polishing) >= 1:
         return
     kept = [_pair(run, clip, i) for i in _spread(run, clip)]
     network.requires_grad_(True)
     adam = torch.optim.Adam(network.parameters(), lr=RATE)
     random = np.random.default_rng(run.config.seed)
-    begun = 0.0
+    state = Polishing(0.0, 0, dict(random.bit_generator.state), {})
     if run.polishing:
-        restore_optimiser(adam, run.polishing.optimiser)
-        random.bit_generator.state, begun = run.polishing.random, run.polishing.seconds
+        state = run.polishing
+        restore_optimiser(adam, state.optimiser)
+        random.bit_generator.state = state.random
 
-    def keep(seconds: float) -> None:
-        state = dict(random.bit_generator.state)
-        run.polishing = Polishing(seconds, state, optimiser_tensors(adam))
+    def keep() -> None:
+        state.random, state.optimiser = dict(random.bit_generator.state), optimiser_tensors(adam)
+        run.polishing = state
         run.model.super_resolution.load_state_dict(network.state_dict())
         if optimiser:
             save(run, optimiser)
 
-    saved = began = time.perf_counter()
+    saved = now = time.perf_counter()
     with tqdm(total=100.0, desc="polish", bar_format=BAR) as bar:
-        while (seconds := begun + time.perf_counter() - began) < 60 * minutes:
-            if time.perf_counter() - saved > SAVE_SECONDS:
-                keep(seconds)
+        while (spent := budget.progress(state)) < 1:
+            if now - saved > SAVE_SECONDS:
+                keep()
                 saved = time.perf_counter()
-            loss = _polishing_step(run, adam, kept, random, seconds / 60 / minutes)
-            bar.n = 100 * min(seconds / 60 / minutes, 1.0)
+            began = time.perf_counter()
+            loss = _polishing_step(run, adam, kept, random, spent)
+            now = time.perf_counter()
+            state.step += 1
+            state.seconds += now - began
+            bar.n = 100 * budget.progress(state)
             bar.set_postfix({"sr": f"{loss:.4f}"})
     network.requires_grad_(False)
-    keep(seconds)
+    keep()
 
 
 def _polishing_step(
     run: Run, adam: torch.optim.Adam, kept: list[Pair], random: np.random.Generator, spent: float
 ) -> float:
-    """One step on a square of each of some kept frames; `spent` is the share of the time that is gone."""
+    """One step on a square of each of some kept frames; `spent` is the share of the budget that is gone."""
     preset, network = run.averaged.preset, run.averaged.super_resolution
     side, factor = min(max(preset.rays // PART, LEAST), preset.rays), preset.picture // preset.rays
     for group in adam.param_groups:

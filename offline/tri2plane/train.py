@@ -22,7 +22,7 @@ from offline.training.devices import peak_memory, readers_for
 from offline.training.optimiser import restore_optimiser
 from offline.training.progress import BAR
 from offline.training.workers import ALONE, Workers
-from offline.tri2plane.checkpoint import Run, save
+from offline.tri2plane.checkpoint import Polishing, Run, save
 from offline.tri2plane.dataset import Batch, batches
 from offline.tri2plane.preview import write_preview
 from offline.tri2plane.terms import loss_terms
@@ -42,7 +42,7 @@ class Budget:
     call: float | None = None
     """Seconds after which training pauses though the budget is not spent; called again it goes on."""
 
-    def progress(self, run: Run) -> float:
+    def progress(self, run: Run | Polishing) -> float:
         """0 at the start, 1 when spent."""
         parts = [run.seconds / 60 / self.minutes] if self.minutes else []
         parts += [run.step / self.steps] if self.steps else []

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MIEN = "from runtime.commands.main import main; raise SystemExit(main())"
+MIEN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
+from runtime.commands.main import main
+raise SystemExit(main())
+"""
+LIMIT = 300.0
+"""Seconds after which a process counts as hanging, on however busy a machine."""
 
 
 def call(module: str, *arguments: str) -> int:
@@ -20,7 +29,17 @@ def call(module: str, *arguments: str) -> int:
     return int(command.run(parser.parse_args(list(arguments))) or 0)
 
 
-def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
-    """`mien` with these arguments in a process of its own, which runs the Python code `before` first."""
+@contextlib.contextmanager
+def start(*arguments: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """`mien` with these arguments in a process of its own, which runs the Python code `before` first.
+
+    It is killed where it still runs at the end.
+    """
     command = [sys.executable, "-c", before + MIEN, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -13,7 +13,7 @@ from runtime.commands import bench
 from runtime.driving.performance import live_performance
 from runtime.errors import BadInput
 from runtime.media.video_file import mp4
-from tests.commands.calling import call, start
+from tests.commands.calling import LIMIT, call, start
 
 
 def test_a_stopwatch_leaves_the_first_frames_out() -> None:
@@ -62,7 +62,7 @@ def test_a_video_without_a_face_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_prints_one_object_and_nothing_else() -> None:
     with start("bench", "--json", "--seconds", "2", "--engine", "openvino") as process:
-        printed, _ = process.communicate(timeout=110)
+        printed, _ = process.communicate(timeout=LIMIT)
     report = json.loads(printed)
     assert process.returncode == 0
     assert report["pipeline"]["fps"] > 0 and report["faces_found"] > 0.9

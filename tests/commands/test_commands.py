@@ -15,7 +15,7 @@ from runtime.commands import main as cli
 from runtime.commands.demo import DEMO
 from runtime.contract.bundle import read_bundle
 from runtime.errors import BadInput, MienError, Unavailable
-from tests.commands.calling import start
+from tests.commands.calling import LIMIT, start
 from tests.end_to_end.process import free_port
 
 
@@ -46,10 +46,10 @@ def test_demo_serves_the_demo_avatar_and_prints_its_address() -> None:
     with start("demo", "--port", str(port), "--engine", "openvino") as process:
         assert process.stdout is not None
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-        with urlopen(f"http://127.0.0.1:{port}/api/avatars", timeout=20) as response:
+        with urlopen(f"http://127.0.0.1:{port}/api/avatars", timeout=LIMIT) as response:
             assert [avatar["name"] for avatar in json.load(response)["avatars"]] == [read_bundle(DEMO).manifest.name]
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=LIMIT)
     assert process.returncode == 0
 
 

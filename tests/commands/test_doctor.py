@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import BadInput
-from tests.commands.calling import call, start
+from tests.commands.calling import LIMIT, call, start
 
 HIDE = """
 import sys
@@ -26,7 +26,7 @@ def test_it_prints_one_object_and_finds_a_taken_port() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with start("doctor", "--json", "--port", str(taken.getsockname()[1])) as process:
-            printed, _ = process.communicate(timeout=60)
+            printed, _ = process.communicate(timeout=LIMIT)
     report = json.loads(printed)
     checks = {check["name"]: check for check in report["checks"]}
     assert process.returncode == 3 and not report["ok"]
@@ -41,7 +41,7 @@ def test_it_prints_one_object_and_finds_a_taken_port() -> None:
 def test_a_missing_package_is_a_finding_not_a_crash(package: str, failing: str, tmp_path: Path) -> None:
     arguments = ("doctor", "--json", "--bundle", str(tmp_path / "none.mien"))
     with start(*arguments, before=HIDE.format(package=package)) as process:
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=LIMIT)
     checks = {check["name"]: check for check in json.loads(printed)["checks"]}
     assert process.returncode == 3 and "Traceback" not in said
     assert not checks[failing]["ok"] and "pip install" in checks[failing]["says"]

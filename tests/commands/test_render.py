@@ -25,7 +25,7 @@ from runtime.errors import BadInput, Unavailable
 from runtime.media.colour import Backdrop
 from runtime.media.soundtrack import Soundtrack
 from runtime.media.video_file import VideoReader, check_target, mp4
-from tests.commands.calling import call, start
+from tests.commands.calling import LIMIT, call, start
 
 SOUND_RATE = 48_000
 
@@ -172,11 +172,11 @@ def test_an_interrupted_video_leaves_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_command_without_a_trace(tmp_path: Path) -> None:
     arguments = ("render", "--prompt", "smile for 30 seconds", "--engine", "openvino")
     with start(*arguments, "-o", str(tmp_path / "a.mp4")) as process:
-        end = time.monotonic() + 30
+        end = time.monotonic() + LIMIT
         while not list(tmp_path.iterdir()) and time.monotonic() < end:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=LIMIT)
     assert process.returncode == 130 and "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
@@ -189,7 +189,7 @@ def interrupted(*_, **__):
 tqdm.std.EMA = interrupted
 """
     with start("render", "--prompt", "smile", "-o", str(tmp_path / "a.mp4"), before=before) as process:
-        assert process.communicate(timeout=30) == ("", "")
+        assert process.communicate(timeout=LIMIT) == ("", "")
     assert process.returncode == 130 and list(tmp_path.iterdir()) == []
 
 

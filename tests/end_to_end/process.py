@@ -17,10 +17,7 @@ from urllib.request import urlopen
 
 import websockets.sync.client as websocket
 
-ROOT = Path(__file__).parents[2]
-MIEN = "from runtime.commands.main import main; raise SystemExit(main())"
-LIMIT = 60.0
-"""Seconds the server may take to come up before it counts as failed."""
+from tests.commands.calling import LIMIT, MIEN, ROOT
 
 
 @dataclass
@@ -92,6 +89,6 @@ def server_process(*arguments: str, stub: bool = False, wait: bool = True) -> It
                 assert str(port) in line, f"the server said {line!r}"
             yield ServerProcess(process, port, started)
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0, "the server must end cleanly on Ctrl-C"
+            assert process.wait(LIMIT) == 0, "the server must end cleanly on Ctrl-C"
         finally:
             process.kill()

@@ -18,7 +18,6 @@ from tests.end_to_end.signals import NAMES, compare, face_signals
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(240),
     pytest.mark.skipif(chromium() is None, reason="no Chromium is installed"),
 ]
 

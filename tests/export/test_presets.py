@@ -19,7 +19,6 @@ from tests.tri2plane.variants import TINY_LIVE, TINY_PAPER
 
 
 @pytest.mark.slow  # traces and compiles three graphs
-@pytest.mark.timeout(400)  # half a minute alone, minutes beside a training
 def test_a_small_live_bakes_and_renders(tmp_path: Path) -> None:
     """Every pixel a ray, in patches; the graph renders the picture at once."""
     clip = tiny_clip(tmp_path / "clip")

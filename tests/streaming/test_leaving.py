@@ -69,7 +69,6 @@ def test_connections_that_vanish_leave_no_session_task_or_thread() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_fifty_connections_leave_memory_as_it_was() -> None:
     """Against a server process of its own, which then ends on Ctrl-C."""
     port = free_port()

@@ -158,7 +158,6 @@ def test_mediapipe_reads_the_expression(state: State) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.filterwarnings("ignore")
 def test_the_compiled_field_is_the_plain_one(state: State) -> None:
     moment = replace(state(yaw=12, mouthSmileLeft=1, jawOpen=0.4), translation=np.array([0.1, 0, 0.3], np.float32))

@@ -53,7 +53,6 @@ def test_it_trains_and_loads(clip: Clip, tmp_path: Path, levels: int) -> None:
 
 
 @pytest.mark.slow  # traces and compiles three graphs
-@pytest.mark.timeout(400)  # half a minute alone, minutes beside a training
 @pytest.mark.parametrize("levels", [1, 2])
 def test_it_bakes(clip: Clip, tmp_path: Path, levels: int) -> None:
     run = tiny_run(tmp_path / "run", clip, replace(TINY, levels=levels))

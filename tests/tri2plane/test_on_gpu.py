@@ -21,7 +21,6 @@ SMALL = {
 
 
 @pytest.mark.slow  # four trainings
-@pytest.mark.timeout(400)
 def test_the_script_goes_on_where_it_stopped_and_writes_its_figures(tmp_path: Path) -> None:
     clip = tiny_clip(tmp_path / "clip")
     common = [str(clip.folder), "-o", str(tmp_path / "out"), "--device", "cpu", "--minutes", "0.05", "--paper-steps",

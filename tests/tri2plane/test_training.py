@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,9 +122,11 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         Preset.from_dict(TINY.as_dict() | {"rays": "many"})
 
 
-def test_polishing_changes_super_resolution_alone_and_for_the_better(clip: Clip, tmp_path: Path) -> None:
+def test_polishing_changes_super_resolution_alone_and_for_the_better(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tiny_run(tmp_path / "run", clip)
-    train(run, clip, Budget(steps=10))
+    train(run, clip, Budget(steps=2))
     before = {k: v.clone() for k, v in run.averaged.state_dict().items()}
 
     def error() -> float:
@@ -131,7 +134,8 @@ def test_polishing_changes_super_resolution_alone_and_for_the_better(clip: Clip,
         return float((predict(run, batch) - batch.picture).abs().mean())
 
     first = error()
-    polish(run, clip, minutes=0.05)
+    monkeypatch.setattr("offline.tri2plane.polish.RATE", 2e-2)
+    polish(run, clip, Budget(steps=30))
     assert error() < 0.9 * first
     changed = {k.split(".")[0] for k, v in run.averaged.state_dict().items() if not torch.equal(v, before[k])}
     assert changed == {"super_resolution"}
@@ -139,41 +143,53 @@ def test_polishing_changes_super_resolution_alone_and_for_the_better(clip: Clip,
     assert all(torch.equal(v, learned[k]) for k, v in run.model.super_resolution.state_dict().items())
 
 
-def test_a_polishing_that_was_cut_short_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_polishing_that_was_cut_short_goes_on(clip: Clip, tmp_path: Path) -> None:
     """As after a kill: what the last save holds, and nothing else, is there again."""
     run = tiny_run(tmp_path / "run", clip)
     optimiser = train(run, clip, Budget(steps=2))
-    polish(run, clip, 0.02, optimiser)
+    polish(run, clip, Budget(steps=2), optimiser)
     again, tensors = load(tmp_path / "run")
     assert run.polishing is not None and again.polishing is not None
-    assert again.polishing.seconds == run.polishing.seconds >= 1.2
+    assert (again.polishing.step, again.polishing.seconds) == (2, run.polishing.seconds) and run.polishing.seconds > 0
     assert again.polishing.random == run.polishing.random
     for name, value in run.polishing.optimiser.items():
         assert torch.equal(again.polishing.optimiser[name], value), name
-    polish(again, clip, 0.02, optimiser)  # it had its minutes
-    for name, value in run.averaged.state_dict().items():
-        assert torch.equal(again.averaged.state_dict()[name], value), name
-    steps = float(run.polishing.optimiser["optimiser.0.step"])
-    polish(again, clip, 0.03, optimiser)
-    assert again.polishing.optimiser["optimiser.0.step"] > steps
+    for spent in (Budget(steps=2), Budget(minutes=again.polishing.seconds / 60)):
+        polish(again, clip, spent, optimiser)
+        for name, value in run.averaged.state_dict().items():
+            assert torch.equal(again.averaged.state_dict()[name], value), name
+    polish(again, clip, Budget(steps=5), optimiser)
+    assert again.polishing.optimiser["optimiser.0.step"] == again.polishing.step == 5
     train(again, clip, Budget(steps=3), tensors)
     assert again.polishing is None, "another training, another polishing"
 
 
-def test_a_long_polishing_saves_on_the_way(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_clock(monkeypatch: pytest.MonkeyPatch, module: str, seconds: float) -> None:
+    """In this module every look at the clock finds it `seconds` later."""
+    looks = itertools.count()
+    monkeypatch.setattr(f"{module}.time", SimpleNamespace(perf_counter=lambda: seconds * next(looks)))
+
+
+def test_a_long_polishing_saves_on_the_way_and_ends_in_its_time(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tiny_run(tmp_path / "run", clip)
     optimiser = train(run, clip, Budget(steps=1))
-    saves: list[float] = []
-    monkeypatch.setattr("offline.tri2plane.polish.SAVE_SECONDS", 0.2)
-    monkeypatch.setattr("offline.tri2plane.polish.save", lambda run, _: saves.append(run.polishing.seconds))
-    polish(run, clip, 0.02, optimiser)
-    assert len(saves) >= 3 and all(0.2 <= b - a < 1 for a, b in pairwise(saves[:-1]))
+    saves: list[int] = []
+    monkeypatch.setattr("offline.tri2plane.polish.save", lambda run, _: saves.append(run.polishing.step))
+    slow_clock(monkeypatch, "offline.tri2plane.polish", 15.0)
+    polish(run, clip, Budget(minutes=2.0), optimiser)
+    assert saves == [2, 4, 6, 8], "after 50 seconds each, and at the end"
 
 
-def test_a_call_ends_in_its_own_time_and_the_next_goes_on(clip: Clip, tmp_path: Path) -> None:
+def test_a_call_ends_in_its_own_time_and_the_next_goes_on(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tiny_run(tmp_path, clip)
-    train(run, clip, Budget(steps=500, call=0.3))
-    assert 1 <= run.step < 500
+    with monkeypatch.context() as patch:
+        slow_clock(patch, "offline.tri2plane.train", 1.0)
+        train(run, clip, Budget(steps=500, call=10.0))
+    assert 1 <= run.step < 10
     again, tensors = load(tmp_path)
     assert again.step == run.step
     train(again, clip, Budget(steps=run.step + 1), tensors)
@@ -236,7 +252,7 @@ def test_a_run_goes_from_a_gpu_to_the_processor(clip: Clip, tmp_path: Path, pres
     train(tiny_run(tmp_path, clip, preset), clip, Budget(steps=1))
     run, tensors = load(tmp_path, device)
     optimiser = train(run, clip, Budget(steps=4), tensors)
-    polish(run, clip, 0.01, optimiser)
+    polish(run, clip, Budget(steps=3), optimiser)
     batch = load_batch(clip, np.array([8, 9]))
     on_gpu, on_cpu = predict(run, batch), predict(load(tmp_path)[0], batch)
     assert (on_gpu - on_cpu).abs().max() < 2e-2  # TF32 keeps ten bits of mantissa

@@ -197,7 +197,6 @@ def test_an_oracle_makes_a_head_that_is_right_from_unseen_sides(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_an_oracles_tongue_is_learnt_under_frozen_networks(tmp_path: Path) -> None:
     """As a bank's expressions are: the first head with its networks, the next one from its planes."""
     preset = replace(
