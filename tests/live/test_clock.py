@@ -3,50 +3,63 @@
 from __future__ import annotations
 
 import threading
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from runtime.live.clock import LEAD, FrameClock, Tick
 
 
-def ticks(clock: FrameClock, count: int) -> list[Tick]:
-    stop = threading.Event()
-    found = [clock.wait(stop) for _ in range(count)]
-    return [tick for tick in found if tick is not None]
+class Time(threading.Event):
+    """A monotonic clock that stands still but for who waits on it, as the event that ends a clock's waiting."""
+
+    now = 1000.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set() and timeout is not None:
+            self.now += timeout
+        return self.is_set()
 
 
-def test_timestamps_are_regular() -> None:
-    seen = ticks(FrameClock(100.0), 8)
-    assert [t.index for t in seen] == list(range(8))
-    assert [t.pts for t in seen] == [900 * i for i in range(8)]
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    virtual = Time()
+    monkeypatch.setattr("runtime.live.clock.time", SimpleNamespace(monotonic=lambda: virtual.now))
+    return virtual
 
 
-def test_it_waits_for_each_tick() -> None:
+def tick(clock: FrameClock, time: Time) -> Tick:
+    found = clock.wait(time)
+    assert found is not None
+    return found
+
+
+def test_timestamps_are_regular_and_each_tick_is_waited_for(time: Time) -> None:
     clock = FrameClock(100.0)
-    begun = time.monotonic()
-    ticks(clock, 6)
-    assert time.monotonic() - begun >= 0.05 - 0.001
+    for i in range(8):
+        seen = tick(clock, time)
+        assert (seen.index, seen.pts) == (i, 900 * i)
+        assert time.now == pytest.approx(seen.due) == pytest.approx(1000 + i / 100)
+    assert clock.skipped == 0
 
 
-def test_a_slow_consumer_loses_ticks_and_is_not_behind() -> None:
+@pytest.mark.parametrize(("late", "skipped"), [(0.009, 0), (0.019, 0), (0.021, 1), (0.055, 4)])
+def test_a_slow_consumer_loses_ticks_and_is_not_behind(time: Time, late: float, skipped: int) -> None:
     clock = FrameClock(100.0)
-    stop = threading.Event()
-    first = clock.wait(stop)
-    time.sleep(0.055)
-    second = clock.wait(stop)
-    assert first is not None and second is not None
-    assert clock.skipped >= 4
-    assert second.index == first.index + 1 + clock.skipped
+    first = tick(clock, time)
+    time.now += late
+    second = tick(clock, time)
+    assert clock.skipped == skipped
+    assert second.index == first.index + 1 + skipped
     assert second.pts == 900 * second.index
-    assert time.monotonic() - second.due < 0.03
+    assert -1e-6 < time.now - second.due < clock.period
 
 
 def test_stopping_ends_the_wait() -> None:
-    clock = FrameClock(1.0)
+    clock = FrameClock(0.001)
     stop = threading.Event()
     clock.wait(stop)
-    stop.set()
+    threading.Timer(0.01, stop.set).start()
     assert clock.wait(stop) is None
 
 

@@ -6,6 +6,9 @@ import threading
 
 from runtime.live.latest import Latest
 
+LIMIT = 60.0
+"""Seconds after which it counts as hanging."""
+
 
 def test_newest_wins_and_the_overwritten_are_counted() -> None:
     slot: Latest[int] = Latest()
@@ -31,10 +34,10 @@ def test_none_of_the_values_is_lost_uncounted_between_threads() -> None:
     producer.start()
     taken: list[int] = []
     while not taken or taken[-1] != count - 1:
-        value = slot.take(timeout=5.0)
+        value = slot.take(timeout=LIMIT)
         assert value is not None
         taken.append(value)
-    producer.join(5.0)
+    producer.join(LIMIT)
     assert taken == sorted(set(taken))
     assert len(taken) + slot.overwritten == count
 
@@ -42,4 +45,4 @@ def test_none_of_the_values_is_lost_uncounted_between_threads() -> None:
 def test_a_waiting_taker_is_woken() -> None:
     slot: Latest[str] = Latest()
     threading.Timer(0.02, slot.put, ["now"]).start()
-    assert slot.take(timeout=5.0) == "now"
+    assert slot.take(timeout=LIMIT) == "now"

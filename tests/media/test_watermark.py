@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -74,15 +75,27 @@ def test_two_seconds_are_enough_after_a_codec_and_at_half_the_size(codec: str) -
     assert abs(speaks(coded(plain, codec))) < THRESHOLD
 
 
-def test_nobody_sees_it_and_it_costs_next_to_nothing() -> None:
+def test_nobody_sees_it() -> None:
     for plain, marked in zip(luma(False), luma(True), strict=True):
         error = np.square(plain.astype(float) - marked).mean()
         assert 10 * np.log10(255**2 / error) >= 42
+
+
+def quickest(action: Callable[[], object]) -> float:
+    """Seconds of the quickest of many runs, which others on the machine did not disturb."""
+
+    def run() -> float:
+        began = time.perf_counter()
+        action()
+        return time.perf_counter() - began
+
+    return min(run() for _ in range(50))
+
+
+def test_it_costs_less_than_the_conversion_that_every_frame_needs() -> None:
+    picture = performed()[0]
     plane = luma(False)[0]
-    began = time.perf_counter()
-    for _ in range(50):
-        mark(plane)
-    assert (time.perf_counter() - began) / 50 < 1e-3
+    assert quickest(lambda: mark(plane)) < quickest(lambda: Backdrop("#f4f2ee", False).i420(picture))
 
 
 def test_other_signs_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
