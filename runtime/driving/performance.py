@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from runtime.driving.idle import Idle
 from runtime.driving.mixer import FADE, Mixed, Mixer
@@ -23,7 +23,7 @@ class Performance:
     def __init__(
         self,
         seed: int = 0,
-        camera_stages: Iterable[Filter] = (),
+        camera_stages: Callable[[], Iterable[Filter]] = tuple,
         reach: Reach | None = None,
         fade: float = FADE,
         repertoire: Repertoire | None = None,
@@ -36,6 +36,13 @@ class Performance:
         streams, players = (self.camera, self.coefficients), (self.script, self.prompt)
         self.mixer = Mixer(Idle(seed), streams, players, fade, reach, self.repertoire)
 
+    def end(self) -> None:
+        """Whoever drove it has gone: nothing of theirs goes on, and the avatar eases back to idle."""
+        for stream in (self.camera, self.coefficients):
+            stream.end()
+        for player in (self.script, self.prompt):
+            player.stop()
+
     def sample(self, now: float) -> Mixed:
         """The avatar at `now` (seconds on the session's monotonic clock, not going back)."""
         return self.mixer.sample(now)
@@ -46,4 +53,4 @@ def live_performance(seed: int = 0, repertoire: Repertoire | None = None) -> Per
 
     `repertoire` holds the expressions of the avatar's own that it can play.
     """
-    return Performance(seed, camera_stages=(Retargeter(), Smoother()), repertoire=repertoire)
+    return Performance(seed, camera_stages=lambda: (Retargeter(), Smoother()), repertoire=repertoire)

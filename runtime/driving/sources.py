@@ -50,9 +50,11 @@ class Stream:
     One thread may push while another samples.
     """
 
-    def __init__(self, name: str, stages: Iterable[Filter] = (), silence: float = SILENCE) -> None:
+    def __init__(self, name: str, new_stages: Callable[[], Iterable[Filter]] = tuple, silence: float = SILENCE) -> None:
+        """`new_stages` makes the steps between what is pushed and what is shown, for one person."""
         self.name = name
-        self.stages = tuple(stages)
+        self.stages = tuple(new_stages())
+        self._new_stages = new_stages
         self.silence = silence
         self._newest: StreamSample | None = None
         self._sequence = 0
@@ -77,6 +79,12 @@ class Stream:
     def skip(self) -> None:
         """Count a state that could not be used, so that the numbers of later ones are those of their sender."""
         self._sequence += 1
+
+    def renew(self) -> None:
+        """Somebody else is pushed from now on: what the stages learned of the last one is forgotten. In the thread
+        that pushes."""
+        self.stages = tuple(self._new_stages())
+        self._epoch += 1
 
     def end(self) -> None:
         """Say nothing more until the next push; what was last shown eases away at once."""

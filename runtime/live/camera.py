@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.drive import DriveState
+from runtime.live.ending import Told
 from runtime.live.history import CameraStamp
 from runtime.live.latest import Latest
 from runtime.live.session import Session
@@ -31,6 +33,10 @@ class TrackedFace(Protocol):
     def state(self) -> DriveState:
         """With the timestamp of the frame."""
 
+    @property
+    def person(self) -> int:
+        """Another number than before where somebody else is in the picture."""
+
 
 class Tracker(Protocol):
     """Finds the driver's face; called from one thread at a time."""
@@ -49,8 +55,8 @@ class CameraFrame:
     to_rgb: Callable[[], NDArray[np.uint8]]
     """Converts to [H, W, 3]; called in the feed's thread."""
     rtp: int
-    received: float
-    """Seconds of `time.monotonic`."""
+    received: float | None
+    """When its last packet came, seconds of `time.monotonic`; None where that is not known."""
 
 
 class CameraFeed:
@@ -62,14 +68,19 @@ class CameraFeed:
         take_tracker: Callable[[], Tracker],
         return_tracker: Callable[[Tracker], None],
         on_face: Callable[[bool], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
-        """`on_face` hears, in the feed's thread, when the face is lost and found again."""
+        """In the feed's thread `on_face` hears when the face is lost and found again, and `on_failure` of an error
+        that ended the feed; its tracker is then closed and not given back."""
         self.session = session
         self.frames: Latest[CameraFrame] = Latest()
         self.tracked = 0
         self._take_tracker = take_tracker
         self._return_tracker = return_tracker
         self._on_face = on_face
+        self._on_failure = on_failure
+        self._person: int | None = None
+        self._turned: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mien-tracking", daemon=True)
 
@@ -81,21 +92,36 @@ class CameraFeed:
         """Ends the thread after the frame in hand; returns at once."""
         self._stop.set()
 
-    def join(self, timeout: float = 5.0) -> None:
-        """Waits until the thread has ended."""
+    def join(self, timeout: float = 5.0) -> bool:
+        """Waits until the thread has ended; False where it has not after `timeout` seconds."""
         self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it follows no camera any more: stopped or failed."""
+        return not self._thread.is_alive()
+
+    def still_for(self, now: float) -> float:
+        """Seconds since it last took a frame or waited for one; 0 where it does not run."""
+        return now - self._turned if self._turned is not None and self._thread.is_alive() else 0.0
 
     def _run(self) -> None:
-        tracker = self._take_tracker()
-        try:
-            self._follow(tracker)
-        finally:
-            self.session.performance.camera.end()
+        with Told("tracking", self._on_failure):
+            tracker = self._take_tracker()
+            with ExitStack() as failed:
+                failed.callback(tracker.close)
+                try:
+                    self._follow(tracker)
+                finally:
+                    self.session.performance.camera.end()
+                failed.pop_all()
             self._return_tracker(tracker)
 
     def _follow(self, tracker: Tracker) -> None:
         seen, told = time.monotonic(), True
         while not self._stop.is_set():
+            self._turned = time.monotonic()
             frame = self.frames.take(WAIT)
             if frame is None:
                 continue
@@ -113,16 +139,21 @@ class CameraFeed:
         begun = time.monotonic()
         rgb = frame.to_rgb()
         converted = time.monotonic()
-        face = tracker.track(rgb, frame.received)
+        captured = converted if frame.received is None else frame.received
+        face = tracker.track(rgb, captured)
         now = time.monotonic()
         session.times.add("camera_convert", converted - begun)
         session.times.add("track", now - converted)
         self.tracked += 1
-        if face is None:
+        if face is None or self._stop.is_set():
             return False
-        session.camera_stamps[frame.received] = CameraStamp(frame.rtp, frame.received, now)
-        if len(session.camera_stamps) > REMEMBERED:
-            session.camera_stamps.popitem(last=False)
+        if frame.received is not None:
+            session.camera_stamps[frame.received] = CameraStamp(frame.rtp, frame.received, now)
+            if len(session.camera_stamps) > REMEMBERED:
+                session.camera_stamps.popitem(last=False)
+        if face.person != self._person:
+            self._person = face.person
+            session.performance.camera.renew()
         session.performance.camera.push(face.state, now)
         session.clock.align(now)
         return True

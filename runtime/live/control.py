@@ -18,8 +18,10 @@ Message = dict[str, Any]
 class Control:
     """Answers one session's messages; what cannot be done is answered with a `problem`, never an exception."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, on_camera_off: Callable[[], None]) -> None:
+        """`on_camera_off` hears when the camera is switched off at the other end."""
         self._session = session
+        self._on_camera_off = on_camera_off
         self._handlers: dict[str, Callable[[Message, float], Message | None]] = {
             "coefficients": self._coefficients,
             "prompt": self._prompt,
@@ -83,7 +85,7 @@ class Control:
 
     def _camera(self, message: Message, now: float) -> None:
         if message.get("active") is False:
-            self._session.performance.camera.end()
+            self._on_camera_off()
 
 
 def problem(about: str, detail: str) -> Message:

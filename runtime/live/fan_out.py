@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+import av
 
 from runtime.live.history import FrameRecord
 from runtime.live.session import Frame, Session
 from runtime.media.colour import Backdrop
 from runtime.media.encode import Packet, VideoEncoder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,11 @@ class Viewer(Protocol):
 
     codec: str
 
-    def offer(self, frame: EncodedFrame) -> None: ...
+    def offer(self, frame: EncodedFrame) -> bool:
+        """Whether it could take the frame."""
+
+    def stop(self) -> None:
+        """Nothing more will come."""
 
 
 class VideoFanOut:
@@ -39,6 +49,9 @@ class VideoFanOut:
         self._backdrop = backdrop
         self._bitrate = bitrate
         self._loop = loop
+        self.keyframes = 0
+        self.dropped = 0
+        """Frames that a viewer was too slow for, or could not begin with."""
         self._tracks: tuple[Viewer, ...] = ()
         self._encoders: dict[str, VideoEncoder] = {}
         self._estimates: dict[Viewer, int] = {}
@@ -70,11 +83,6 @@ class VideoFanOut:
         if encoder is not None:
             encoder.aim(min(b for t, b in self._estimates.items() if t.codec == track.codec))
 
-    @property
-    def keyframes(self) -> int:
-        """Keyframes made so far."""
-        return sum(e.keyframes for e in list(self._encoders.values()))
-
     def consume(self, frame: Frame) -> None:
         """Encodes one frame, in the session's thread."""
         begun = time.monotonic()
@@ -82,12 +90,23 @@ class VideoFanOut:
         converted = time.monotonic()
         self._session.times.add("colour", converted - begun)
         for codec in {track.codec for track in self._tracks}:
-            packet = self._encoder(codec, frame).encode(i420, frame.record.pts)
+            try:
+                packet = self._encoder(codec, frame).encode(i420, frame.record.pts)
+            except av.FFmpegError as error:
+                log.error("encoding %s failed, its viewers are let go", codec, exc_info=error)
+                self._encoders.pop(codec, None)  # the next viewer begins with a new one
+                self._on_loop(self._give_up, codec)
+                continue
             encoded = time.monotonic()
             self._session.times.add("encode", encoded - converted)
-            if packet is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._deliver, codec, EncodedFrame(packet, frame.record, encoded))
+            if packet is not None:
+                self.keyframes += packet.is_keyframe
+                self._on_loop(self._deliver, codec, EncodedFrame(packet, frame.record, encoded))
             converted = encoded
+
+    def _on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _encoder(self, codec: str, frame: Frame) -> VideoEncoder:
         encoder = self._encoders.get(codec)
@@ -99,5 +118,11 @@ class VideoFanOut:
 
     def _deliver(self, codec: str, frame: EncodedFrame) -> None:
         for track in self._tracks:
+            if track.codec == codec and not track.offer(frame):
+                self.dropped += 1
+
+    def _give_up(self, codec: str) -> None:
+        """Lets the viewers of a codec go that could not be encoded."""
+        for track in self._tracks:
             if track.codec == codec:
-                track.offer(frame)
+                track.stop()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import math
 import queue
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +20,13 @@ from runtime.contract.drive import DriveState
 from runtime.driving.mixer import Mixed
 from runtime.driving.performance import Performance
 from runtime.live.clock import FrameClock
+from runtime.live.ending import Told
 from runtime.live.history import CameraStamp, FrameRecord, StageTimes
-
-log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2
 """Frames in the making at once, one a processor core; see `runtime.engines.STREAMS`."""
+WAIT = 0.25
+"""Seconds between looks at the stop flag while no frame in the making is done."""
 MAX_YAW = math.radians(60)
 MAX_PITCH = math.radians(40)
 """How far the view may be turned."""
@@ -99,8 +97,15 @@ class Session:
     """Renders at `fps` from `start` to `stop`, whatever the sinks do; only the newest drive state counts."""
 
     def __init__(
-        self, avatar: Avatar, performance: Performance, fps: float, on_end: Callable[[], None] | None = None
+        self,
+        avatar: Avatar,
+        performance: Performance,
+        fps: float,
+        on_failure: Callable[[Exception], None] = lambda error: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """Either is called in one of the session's threads: when something in it fails, which ends it, and when the
+        last frame in the making is done after that or after `stop`."""
         self.avatar = avatar
         self.performance = performance
         self.clock = FrameClock(fps)
@@ -111,24 +116,35 @@ class Session:
         self._sinks: tuple[Sink, ...] = ()
         self._view: Camera | None = None
         self._stop = threading.Event()
+        self._on_failure = on_failure
         self._on_end = on_end
+        self._turned: float | None = None
         self._thread = threading.Thread(target=self._run, name="mien-session", daemon=True)
         self._handing = threading.Condition()
         self._next = 0
-        """Ticket of the frame that the sinks get next."""
+        """Number of the frame that the sinks get next."""
 
     def start(self) -> None:
         """Begins to render; returns at once."""
+        self._turned = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
         """Ends the thread at its next tick; returns at once."""
         self._stop.set()
 
-    def join(self, timeout: float = 5.0) -> None:
-        """Waits until the thread has ended."""
+    def join(self, timeout: float = 5.0) -> bool:
+        """Waits until the thread has ended; False where it has not after `timeout` seconds."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def still_for(self, now: float) -> float:
+        """Seconds since it last began a frame or had none to begin; 0 where it does not run.
+
+        Many mean that a frame in the making, or somebody who is handed one, does not come back.
+        """
+        return now - self._turned if self._turned is not None and self._thread.is_alive() else 0.0
 
     def add(self, sink: Sink) -> None:
         """Hands frames to `sink` from the next one on."""
@@ -145,52 +161,71 @@ class Session:
         self._view = portrait_camera(yaw, pitch) if yaw or pitch else None
 
     def _run(self) -> None:
-        free: queue.SimpleQueue[Renderer] = queue.SimpleQueue()
-        for _ in range(IN_FLIGHT):
-            free.put(self.avatar.new_renderer())
-        failed = threading.Event()
-        tickets = itertools.count()
-        with ThreadPoolExecutor(IN_FLIGHT, "mien-render") as workers:
-            try:
-                while not failed.is_set():
-                    renderer = free.get()  # at most IN_FLIGHT frames are in the making; the clock counts missed ticks
-                    tick = self.clock.wait(self._stop)
-                    if tick is None:
-                        break
-                    if not self._sinks:
-                        free.put(renderer)
-                        continue
-                    sampled = time.monotonic()
-                    job = _Job(next(tickets), tick.pts, sampled, self.performance.sample(sampled))
-                    workers.submit(self._turn, job, renderer, free, failed).add_done_callback(_report)
-            finally:
-                self._stop.set()
-        if self._on_end is not None:
-            self._on_end()
+        with Told("rendering", self._fail):
+            self._make_frames()
+        self._on_end()
 
-    def _turn(self, job: _Job, renderer: Renderer, free: queue.SimpleQueue[Renderer], failed: threading.Event) -> None:
-        """Renders one frame and hands it on after all earlier ones; a failure ends the session."""
-        handed = False
+    def _make_frames(self) -> None:
+        jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        free = threading.Semaphore(IN_FLIGHT)  # no more jobs than that; the clock counts the ticks that are missed
+        # Threads of their own and no pool: Python waits at its exit for a pool, also where a render never comes back.
+        makers = [
+            threading.Thread(target=self._work, args=(renderer, jobs, free), name="mien-render", daemon=True)
+            for renderer in [self.avatar.new_renderer() for _ in range(IN_FLIGHT)]
+        ]
+        for maker in makers:
+            maker.start()
         try:
-            picture = renderer.render(job.mixed.state, self._view)
-            with self._handing:
-                self._handing.wait_for(lambda: self._next == job.ticket or failed.is_set())
-                if not failed.is_set():
-                    self._hand_on(job, picture)
-            handed = True
+            self._follow_clock(jobs, free)
         finally:
-            with self._handing:
-                self._next = job.ticket + 1
-                if not handed:
-                    failed.set()
+            self._stop.set()
+            for _ in makers:
+                jobs.put(None)
+            for maker in makers:
+                maker.join()
+
+    def _follow_clock(self, jobs: queue.SimpleQueue[_Job | None], free: threading.Semaphore) -> None:
+        number = 0
+        while not self._stop.is_set():
+            if not free.acquire(timeout=WAIT):
+                continue
+            tick = self.clock.wait(self._stop)
+            if tick is None:
+                return
+            self._turned = sampled = time.monotonic()
+            if not self._sinks:
+                free.release()
+                continue
+            jobs.put(_Job(number, tick.pts, sampled, self.performance.sample(sampled)))
+            number += 1
+
+    def _work(self, renderer: Renderer, jobs: queue.SimpleQueue[_Job | None], free: threading.Semaphore) -> None:
+        with Told("rendering", self._fail):
+            while (job := jobs.get()) is not None:
+                self._turn(job, renderer)
+                free.release()
+
+    def _turn(self, job: _Job, renderer: Renderer) -> None:
+        """Renders one frame and hands it on after all earlier ones."""
+        picture = renderer.render(job.mixed.state, self._view)
+        with self._handing:
+            self._handing.wait_for(lambda: self._next == job.number or self._stop.is_set())
+            if not self._stop.is_set():
+                self._hand_on(job, picture)
+                self._next += 1
                 self._handing.notify_all()
-            free.put(renderer)
+
+    def _fail(self, error: Exception) -> None:
+        with self._handing:
+            self._stop.set()
+            self._handing.notify_all()
+        self._on_failure(error)
 
     def _hand_on(self, job: _Job, picture: Picture) -> None:
         rendered = time.monotonic()
         mixed = job.mixed
         stamp = self.camera_stamps.get(mixed.captured) if mixed.base == "camera" and mixed.captured else None
-        record = FrameRecord(job.ticket, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
+        record = FrameRecord(job.number, job.pts, mixed.source, stamp, job.sampled, rendered, picture.seconds)
         self.rendered += 1
         for stage, seconds in picture.seconds.items():
             self.times.add(stage, seconds)
@@ -201,17 +236,11 @@ class Session:
             sink.consume(frame)
 
 
-def _report(done: Future[None]) -> None:
-    error = done.exception()
-    if error is not None:
-        log.error("rendering failed, the session ends", exc_info=error)
-
-
 @dataclass(frozen=True)
 class _Job:
     """One frame to render."""
 
-    ticket: int
+    number: int
     pts: int
     sampled: float
     mixed: Mixed

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.driving.performance import Performance
 from runtime.live.camera import CameraFeed, CameraFrame, Tracker
-from runtime.live.control import Control
+from runtime.live.control import Control, Message, problem
 from runtime.live.fan_out import VideoFanOut
 from runtime.live.session import Avatar, Session
 from runtime.live.totals import Totals
 from runtime.media.colour import Backdrop
+
+log = logging.getLogger(__name__)
+
+RENDERING_FAILED = "the avatar could not be rendered any more; connect again, and see the server's log for the reason"
+CAMERA_FAILED = "the camera's pictures could not be followed any more; turn the camera off and on again"
 
 
 @dataclass(frozen=True)
@@ -31,59 +37,111 @@ class ServedAvatar:
 class Live:
     """A running session with its camera, controls and video; on the event loop."""
 
-    def __init__(self, stage: ServedAvatar, on_face: Callable[[bool], None] = lambda present: None) -> None:
-        """`on_face` hears on the loop when the driver's face is lost and found again."""
+    def __init__(self, stage: ServedAvatar, totals: Totals[Live]) -> None:
+        """Begins to render; whoever makes it waits for `close`."""
         loop = asyncio.get_running_loop()
         self.stage = stage
-        self.session = Session(stage.avatar, stage.new_performance(), stage.fps, lambda: _call(loop, self._ended))
-        self._on_failure: Callable[[], None] = lambda: None
-        self.control = Control(self.session)
+        self.session = Session(
+            stage.avatar, stage.new_performance(), stage.fps,
+            lambda error: _call(loop, self._failed), lambda: _call(loop, self._ended),
+        )  # fmt: skip
+        self.control = Control(self.session, self.camera_off)
         self.fan_out = VideoFanOut(self.session, stage.backdrop, stage.bitrate, loop)
         self.feed: CameraFeed | None = None
+        self.users = 0
+        """Who shares it; see `SharedLive`."""
+        self.published = False
+        """Whether somebody's camera drives it that others watch."""
+        self.broken = False
+        """Whether it has failed and will show nothing any more."""
+        self.dropped = dict.fromkeys(("camera", "viewer", "history"), 0)
+        """What those around it had to drop: camera frames not decoded, pictures and histories not sent."""
+        self.tell_driver: Callable[[Message], None] = lambda message: None
+        """Takes what whoever's camera drives it should know."""
+        self._totals = totals
         self._loop = loop
-        self._on_face = on_face
+        self._on_failure: list[Callable[[str], None]] = []
+        self._closed = False
+        self._tracked = self._overwritten = 0
+        totals.enter(self)
         self.session.start()
 
-    def on_failure(self, callback: Callable[[], None]) -> None:
-        """Calls `callback` on the loop when the rendering ends, asked or not."""
-        self._on_failure = callback
-
-    def _ended(self) -> None:
-        self._on_failure()
+    def on_failure(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Calls `callback` on the loop with a sentence when rendering fails; what it returns takes that back."""
+        self._on_failure.append(callback)
+        return lambda: self._on_failure.remove(callback)
 
     def camera(self, frame: CameraFrame) -> None:
         """Takes one camera frame; the first starts the tracking."""
         if self.feed is None:
             self.feed = CameraFeed(
                 self.session, self.stage.take_tracker, self.stage.return_tracker,
-                lambda present: _call(self._loop, self._on_face, present),
+                lambda present: _call(self._loop, self.tell_driver, {"type": "face", "present": present}),
+                lambda error: _call(self._loop, self.tell_driver, problem("camera", CAMERA_FAILED)),
             )  # fmt: skip
             self.feed.start()
         self.feed.frames.put(frame)
 
+    def camera_off(self) -> None:
+        """The driver has switched the camera off; one that failed begins anew when it comes back."""
+        self.session.performance.camera.end()
+        if self.feed is not None and self.feed.ended:
+            self._forget_feed()
+
+    async def end_driving(self) -> None:
+        """Whoever drove it has gone: gives the tracker back, and nothing of what they did goes on."""
+        self.tell_driver = lambda message: None
+        self.session.performance.end()
+        self.session.look_from(0.0, 0.0)
+        if self.feed is not None:
+            self.feed.stop()
+            if not await asyncio.to_thread(self.feed.join):
+                log.error("tracking has not come back; its thread is left behind")
+            self._forget_feed()
+
     def counters(self) -> dict[str, int]:
-        """What `Totals` sums up."""
+        """What `Totals` sums up; none of it falls."""
         feed, session = self.feed, self.session
         return {
             "rendered": session.rendered,
             "skipped": session.clock.skipped,
-            "cameraTracked": feed.tracked if feed else 0,
-            "cameraDropped": feed.frames.overwritten if feed else 0,
+            "cameraTracked": self._tracked + (feed.tracked if feed else 0),
+            "cameraDropped": self._overwritten + (feed.frames.overwritten if feed else 0) + self.dropped["camera"],
+            "viewerDropped": self.fan_out.dropped + self.dropped["viewer"],
+            "historyDropped": self.dropped["history"],
             "keyframes": self.fan_out.keyframes,
         }
 
-    async def close(self) -> None:
-        """Ends both threads and waits for them."""
-        self._on_failure = lambda: None
-        self.session.stop()
-        if self.feed is not None:
-            self.feed.stop()
-        await asyncio.to_thread(self._join)
+    def still_for(self, now: float) -> float:
+        """Seconds for which one of its threads has not come back with a frame."""
+        return max(self.session.still_for(now), self.feed.still_for(now) if self.feed is not None else 0.0)
 
-    def _join(self) -> None:
-        self.session.join()
+    async def close(self) -> None:
+        """Ends all threads and waits for them, some seconds at most."""
+        self._closed = True
+        self.session.stop()
+        await self.end_driving()
+        if await asyncio.to_thread(self.session.join):
+            self._totals.leave(self)
+        else:
+            log.error("rendering has not come back; its thread is left behind")
+
+    def _failed(self) -> None:
+        if self.broken:
+            return
+        self.broken = True
+        for callback in tuple(self._on_failure):
+            callback(RENDERING_FAILED)
+
+    def _ended(self) -> None:
+        if self._closed:
+            self._totals.leave(self)
+
+    def _forget_feed(self) -> None:
         if self.feed is not None:
-            self.feed.join()
+            self._tracked += self.feed.tracked
+            self._overwritten += self.feed.frames.overwritten
+            self.feed = None
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
@@ -95,13 +153,10 @@ def _call(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *argum
 class SharedLive:
     """The one performance of an avatar that WHEP viewers watch and a WHIP publisher drives; runs while anyone does."""
 
-    def __init__(self, stage: ServedAvatar, totals: Totals) -> None:
+    def __init__(self, stage: ServedAvatar, totals: Totals[Live]) -> None:
         self._stage = stage
         self._totals = totals
         self._live: Live | None = None
-        self._users = 0
-        self.published = False
-        """Whether somebody's camera drives it."""
 
     @property
     def live(self) -> Live | None:
@@ -109,22 +164,21 @@ class SharedLive:
         return self._live
 
     def acquire(self) -> Live:
-        """The running performance, started if need be; give it back with `release`."""
-        if self._live is None:
-            self._live = Live(self._stage)
-        self._users += 1
+        """The running performance, started if there is none or it has failed; give it back with `release`."""
+        if self._live is None or self._live.broken:
+            self._live = Live(self._stage, self._totals)
+        self._live.users += 1
         return self._live
 
-    def unpublish(self) -> None:
-        """The publisher has gone; the avatar eases back to idle."""
-        self.published = False
-        if self._live is not None:
-            self._live.session.performance.camera.end()
+    async def unpublish(self, live: Live) -> None:
+        """The publisher has gone; the avatar eases back to idle, and the next one finds nothing of theirs."""
+        await live.end_driving()
+        live.published = False
 
-    async def release(self) -> None:
-        """Stops the performance when the last user gives it back."""
-        self._users -= 1
-        if self._users == 0 and self._live is not None:
-            live, self._live = self._live, None
+    async def release(self, live: Live) -> None:
+        """Stops the performance when its last user gives it back."""
+        live.users -= 1
+        if live.users == 0:
+            if self._live is live:
+                self._live = None
             await live.close()
-            self._totals.retire(live.counters())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from runtime.live.totals import Totals
 from runtime.memory import Tidier
 from runtime.streaming import pages
 from runtime.streaming.frames import FrameSockets
+from runtime.streaming.health import Pulse, complaint
 from runtime.streaming.metrics import CONTENT_TYPE, exposition
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Registry
@@ -40,11 +43,12 @@ class WebApp:
 
     def __init__(self, stages: dict[str, ServedAvatar], settings: WebSettings, ready: Callable[[], bool]) -> None:
         self.registry = Registry(settings.max_sessions, Tidier().soon)
-        self.totals = Totals()
+        self.totals: Totals[Live] = Totals()
         self.signalling = Signalling(stages, self.registry, self.totals, settings.trusted_proxies)
         self.sockets = FrameSockets(stages, self.registry, self.totals)
         self._stages = stages
         self._ready = ready
+        self._pulse = Pulse()
         self.application = web.Application(middlewares=[guard(settings.access), _errors], client_max_size=MAX_BODY)
         self.application.add_routes(pages.routes(settings.page))
         self.application.add_routes(
@@ -59,17 +63,23 @@ class WebApp:
         self.application.add_routes(self.sockets.routes())
         self.application.add_routes(self.signalling.routes())
         self.application.on_shutdown.append(self._shutdown)
+        self.application.cleanup_ctx.append(self._watch_loop)
 
     def lives(self) -> list[Live]:
         """All performances that run now."""
-        shared = [s.live for s in self.signalling.shared.values() if s.live is not None]
-        return [*shared, *self.signalling.lives, *self.sockets.lives]
+        return self.totals.running
 
     async def _shutdown(self, application: web.Application) -> None:
         await self.registry.close_all()
 
     async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        wrong = complaint(self._pulse, self.lives(), time.monotonic())
+        return problem(503, wrong) if wrong else web.json_response({"status": "ok"})
+
+    async def _watch_loop(self, application: web.Application) -> AsyncIterator[None]:
+        beating = asyncio.create_task(self._pulse.beat())
+        yield
+        beating.cancel()
 
     async def _readiness(self, request: web.Request) -> web.Response:
         if not self._ready():
@@ -83,7 +93,7 @@ class WebApp:
         registry = self.registry
         stages = lives[0].session.times.summary() if lives else {}
         text = exposition(
-            self.totals.sums(live.counters() for live in lives),
+            self.totals.sums(),
             len(registry), registry.limit - len(registry), registry.rejected, stages,
         )  # fmt: skip
         return web.Response(text=text, headers={"Content-Type": CONTENT_TYPE})

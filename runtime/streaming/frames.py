@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -30,11 +31,16 @@ from runtime.streaming.problems import problem
 from runtime.streaming.registry import Full, Registry
 from runtime.streaming.whip import NO_ENDPOINT
 
+log = logging.getLogger(__name__)
+
 JPEG_QUALITY = 90
+INTERNAL_ERROR = 1011
+"""RFC 6455, section 7.4.1."""
 HEARTBEAT = 10.0
 """Seconds between pings; a client that answers none is gone."""
 MAX_UNACKED = 4
 """Pictures on their way to a client that acknowledges them; further ones are dropped until it catches up."""
+SENDING_FAILED = b"a picture or an answer could not be sent; connect again, and see the server's log for the reason"
 IN_FLIGHT = 64
 """Sequence numbers remembered until they are acknowledged."""
 
@@ -43,7 +49,6 @@ class FrameSocket:
     """One client of the frame websocket, a sink of its session: takes a frame when it can send one."""
 
     def __init__(self, socket: web.WebSocketResponse, live: Live, codec: Codec) -> None:
-        self.dropped = 0
         self._socket = socket
         self._live = live
         self._codec = codec
@@ -57,7 +62,7 @@ class FrameSocket:
     def consume(self, frame: Frame) -> None:
         """Takes a frame in the session's thread, where the client is ready for one."""
         if not self._wanted or self._loop.is_closed():
-            self.dropped += 1
+            self._live.dropped["viewer"] += 1
             return
         self._wanted = False
         self._loop.call_soon_threadsafe(self._frames.put_nowait, replace(frame, rgba=frame.rgba.copy()))
@@ -67,14 +72,26 @@ class FrameSocket:
         avatar, clock = self._live.stage.avatar, self._live.session.clock
         own = [expression.name for expression in avatar.bank]
         await self._send(hello(avatar.name, avatar.size, 1.0 / clock.period, self._codec, own))
+        failed: asyncio.Future[str] = self._loop.create_future()
+        unwatch = self._live.on_failure(failed.set_result)
         self._live.session.add(self)
-        sender = asyncio.create_task(self._send_frames())
+        sending = asyncio.create_task(self._send_frames())
+        listening = asyncio.create_task(self._listen())
         try:
-            await self._listen()
+            await asyncio.wait((failed, sending, listening), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            unwatch()
             self._live.session.remove(self)
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+            sending.cancel()
+            listening.cancel()
+            results = await asyncio.gather(sending, listening, return_exceptions=True)
+        errors = [e for e in results if isinstance(e, Exception) and not isinstance(e, ConnectionError)]
+        for error in errors:
+            log.error("a frame websocket failed", exc_info=error)
+        if failed.done():
+            await self._socket.close(code=INTERNAL_ERROR, message=failed.result().encode())
+        elif errors:
+            await self._socket.close(code=INTERNAL_ERROR, message=SENDING_FAILED)
 
     async def _send_frames(self) -> None:
         """Asks for a frame whenever the socket has taken the one before, so that only fresh ones are sent."""
@@ -152,12 +169,11 @@ def _jpeg(backdrop: Backdrop, frame: Frame) -> bytes:
 class FrameSockets:
     """The route of the frame websocket."""
 
-    def __init__(self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals) -> None:
+    def __init__(self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals[Live]) -> None:
         self._stages = stages
         self._totals = totals
         self._registry = registry
         self.open: set[FrameSocket] = set()
-        self.lives: set[Live] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """The one route."""
@@ -182,10 +198,9 @@ class FrameSockets:
         except Full:
             await socket.close(code=1013, message=b"all sessions are taken; try again shortly")
             return socket
-        live = Live(stage)
+        live = Live(stage, self._totals)
         client = FrameSocket(socket, live, codec)
         self.open.add(client)
-        self.lives.add(live)
         self._registry.attach(key, lambda: socket.close(code=1001, message=b"the server is going down"))
         try:
             await client.run()
@@ -193,8 +208,6 @@ class FrameSockets:
             return socket
         finally:
             self.open.discard(client)
-            self.lives.discard(live)
             self._registry.leave(key)
             await live.close()
-            self._totals.retire(live.counters())
         return socket

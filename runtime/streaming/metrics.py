@@ -22,7 +22,8 @@ def exposition(
     family("avatar_sessions", "gauge", "Connections by state.", states)
     family("avatar_session_rejected_total", "counter", "Refused connections.", [('{reason="full"}', rejected)])
     family("avatar_frames_rendered_total", "counter", "Frames rendered.", [("", sums["rendered"])])
-    dropped = [('{stage="tick"}', sums["skipped"]), ('{stage="camera"}', sums["cameraDropped"])]
+    stages_of = {"tick": "skipped", "camera": "cameraDropped", "viewer": "viewerDropped", "history": "historyDropped"}
+    dropped = [(f'{{stage="{stage}"}}', sums[field]) for stage, field in stages_of.items()]
     family("avatar_frames_dropped_total", "counter", "Frames that a stage skipped to stay current.", dropped)
     family("avatar_camera_frames_tracked_total", "counter", "Camera frames tracked.", [("", sums["cameraTracked"])])
     family("avatar_keyframes_total", "counter", "Keyframes encoded.", [("", sums["keyframes"])])

@@ -26,7 +26,6 @@ class PacketTrack(MediaStreamTrack):
     def __init__(self, fan_out: VideoFanOut, codec: str, on_sent: Callable[[EncodedFrame], None]) -> None:
         super().__init__()
         self.codec = codec
-        self.dropped = 0
         self._fan_out = fan_out
         self._on_sent = on_sent
         self._queue: asyncio.Queue[EncodedFrame | None] = asyncio.Queue(QUEUE)
@@ -42,18 +41,18 @@ class PacketTrack(MediaStreamTrack):
         """Passes this viewer's bandwidth estimate (bits a second) to the shared encoder."""
         self._fan_out.aim(self, bitrate)
 
-    def offer(self, frame: EncodedFrame) -> None:
-        """Takes one frame from the fan-out; drops it where it could not be decoded or nobody fetches."""
+    def offer(self, frame: EncodedFrame) -> bool:
+        """Takes one frame from the fan-out; False where it is dropped, as it could not be decoded or nobody fetches."""
         if self._needs_keyframe and not frame.packet.is_keyframe:
-            self.dropped += 1
             self.request_keyframe()
-            return
+            return False
         try:
             self._queue.put_nowait(frame)
-            self._needs_keyframe = False
         except asyncio.QueueFull:
-            self.dropped += 1
             self._needs_keyframe = True
+            return False
+        self._needs_keyframe = False
+        return True
 
     async def recv(self) -> Packet:
         """The next packet; called by aiortc once the one before has been sent."""

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -26,7 +25,9 @@ from aiortc.mediastreams import MediaStreamError
 
 from runtime.contract.wire import WireError, parse_json
 from runtime.live.camera import CameraFrame
-from runtime.live.fan_out import EncodedFrame, VideoFanOut
+from runtime.live.control import problem
+from runtime.live.fan_out import EncodedFrame
+from runtime.live.show import Live
 from runtime.media.colour import camera_rgb
 from runtime.streaming.offers import Offer, OfferError
 from runtime.streaming.packet_track import PacketTrack
@@ -44,6 +45,8 @@ CONNECT_LIMIT = 10.0
 """Seconds from the answer until ICE and DTLS must stand."""
 SILENT_LIMIT = 12.0
 """Seconds without any packet after which a peer counts as gone; browsers report about every second."""
+FAREWELL = 0.25
+"""Seconds between the last message and the end of a connection that failed, in which it may be sent again."""
 CLOSE_LIMIT = 5.0
 """Seconds that saying goodbye may take."""
 WATCH = 2.0
@@ -51,30 +54,27 @@ WATCH = 2.0
 RECORDS = 6
 """Frame histories sent together."""
 MAX_BUFFERED = 256 * 1024
-"""Bytes waiting in a data channel beyond which histories are dropped."""
-
-Handler = Callable[[dict[str, Any]], dict[str, Any] | None]
+"""Bytes waiting in a data channel beyond which histories, and answers that nobody fetches, are dropped."""
+SENDING_FAILED = "the avatar's pictures could not be sent any more; connect again, and see the server's log"
+CONNECTION_FAILED = "the connection failed in the server; connect again, and see the server's log"
 
 
 class Peer:
     """A connection from its offer to its end, on the event loop."""
 
-    def __init__(
-        self,
-        fan_out: VideoFanOut | None,
-        on_camera: Callable[[CameraFrame], None] | None,
-        on_message: Handler | None,
-    ) -> None:
-        """What it watches, who takes its camera and who its control messages; each may be None."""
+    def __init__(self, live: Live, watches: bool, drives: bool) -> None:
+        """Whether it `watches` the performance, and whether its camera and its messages drive it."""
         self.resources: AsyncExitStack | None = None
         """What ends together with the connection, `disconnect` first; set once the session stands."""
         self.connected = False
         self.last_heard = time.monotonic()
-        self.records_dropped = 0
         self.track: PacketTrack | None = None
-        self._fan_out = fan_out
-        self._on_camera = on_camera
-        self._on_message = on_message
+        self._live = live
+        self._watches = watches
+        self._drives = drives
+        if drives:
+            live.tell_driver = self.send
+        self._unwatch = live.on_failure(self.fail)
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._channels: dict[str, RTCDataChannel] = {}
         self._records: list[list[Any]] = []
@@ -83,6 +83,7 @@ class Peer:
         self._buffer: PromptJitterBuffer | None = None
         self._received = -1
         self._ending = asyncio.Lock()
+        self._leaving = False
 
     async def answer(self, offer: Offer) -> str:
         """The SDP answer, with all candidates. Raises OfferError where aiortc cannot serve the offer."""
@@ -110,20 +111,36 @@ class Peer:
         """Ends the session in the background."""
         self._spawn(self.close())
 
+    def fail(self, detail: str) -> None:
+        """Says in one sentence what failed, then ends the session in the background."""
+        if not self._leaving:
+            self._leaving = True
+            self._spawn(self._say_and_close(detail))
+
+    async def _say_and_close(self, detail: str) -> None:
+        self.send(problem("session", detail))
+        await asyncio.sleep(FAREWELL)
+        await self.close()
+
     async def disconnect(self) -> None:
         """Ends the connection alone; returns when all of it is gone."""
+        self._leaving = True
+        self._unwatch()
         for task in tuple(self._tasks):
             if task is not asyncio.current_task():
                 task.cancel()
         if self.track is not None:
             self.track.stop()
-        async with asyncio.timeout(CLOSE_LIMIT):
-            await self._pc.close()
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT):
+                await self._pc.close()
+        except TimeoutError:
+            log.warning("a peer's connection did not close within %g s and is left behind", CLOSE_LIMIT)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends a JSON message over the control channel if it is open."""
+        """Sends a JSON message over the control channel, if it is open and what was sent before is fetched."""
         channel = self._channels.get("control")
-        if channel is not None and channel.readyState == "open":
+        if channel is not None and channel.readyState == "open" and channel.bufferedAmount <= MAX_BUFFERED:
             channel.send(json.dumps(message, separators=(",", ":")))
 
     def _prepare(self, transceivers: list[RTCRtpTransceiver], offer: Offer) -> None:
@@ -131,31 +148,35 @@ class Peer:
             if transceiver.kind != "video":
                 transceiver.direction = "inactive"
                 continue
-            if self._on_camera is not None:
-                self._buffer = receive_promptly(transceiver.receiver)
-            if self._fan_out is None:
+            if self._drives:
+                self._buffer = receive_promptly(transceiver.receiver, self._camera_dropped)
+            if not self._watches:
                 transceiver.direction = "recvonly"
                 continue
             codec = transceiver._codecs[0].name.upper()
-            track = self.track = PacketTrack(self._fan_out, codec, self._sent)
+            track = self.track = PacketTrack(self._live.fan_out, codec, self._sent)
+            track.on("ended", lambda: self.fail(SENDING_FAILED))
             self._sender = transceiver.sender
             transceiver.sender.replaceTrack(track)
             send_packets(transceiver.sender, codec, track.request_keyframe, track.aim)
             show_at_once(transceiver, offer.extensions)
-            transceiver.direction = "sendrecv" if self._on_camera is not None else "sendonly"
+            transceiver.direction = "sendrecv" if self._drives else "sendonly"
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        if track.kind == "video" and self._on_camera is not None:
-            self._spawn(self._read_camera(track, self._on_camera))
+        if track.kind == "video" and self._drives:
+            self._spawn(self._read_camera(track))
 
-    async def _read_camera(self, track: MediaStreamTrack, on_camera: Callable[[CameraFrame], None]) -> None:
+    def _camera_dropped(self, frames: int) -> None:
+        self._live.dropped["camera"] += frames
+
+    async def _read_camera(self, track: MediaStreamTrack) -> None:
         """Takes every frame at once, because aiortc's own queue has no bound."""
         try:
             while True:
                 frame = await track.recv()
                 if isinstance(frame, av.VideoFrame) and self._buffer is not None and frame.pts is not None:
                     rtp, received = self._buffer.arrival(frame.pts)
-                    on_camera(CameraFrame(partial(camera_rgb, frame), rtp, received))
+                    self._live.camera(CameraFrame(partial(camera_rgb, frame), rtp, received))
         except MediaStreamError:
             return
 
@@ -168,10 +189,10 @@ class Peer:
             channel.on("message", self._on_control)
 
     def _on_control(self, text: str | bytes) -> None:
-        if self._on_message is None:
+        if not self._drives:
             return
         try:
-            reply = self._on_message(parse_json(text))
+            reply = self._live.control.handle(parse_json(text))
         except WireError as error:
             reply = {"type": "problem", "detail": str(error)}
         if reply is not None:
@@ -193,7 +214,7 @@ class Peer:
         if channel is None or channel.readyState != "open":
             return
         if channel.bufferedAmount > MAX_BUFFERED:
-            self.records_dropped += len(records)
+            self._live.dropped["history"] += len(records)
             return
         channel.send(json.dumps(records, separators=(",", ":")))
 
@@ -226,4 +247,11 @@ class Peer:
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("a connection failed", exc_info=error)
+            self.fail(CONNECTION_FAILED)

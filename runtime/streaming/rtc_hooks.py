@@ -7,16 +7,19 @@ on one connection's objects; `tests/streaming/test_rtc_hooks.py` fails where ano
 
 from __future__ import annotations
 
+import math
+import re
+import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -24,6 +27,16 @@ ONE_BYTE = 0xBEDE
 """Profile of one-byte header extensions."""
 REMEMBERED = 64
 """Arrival times kept, in frames."""
+LONGEST_WAIT = 0.2
+"""Seconds that an encoded camera frame may wait for the decoder."""
+MOST_WAITING = 30
+"""Frames that may wait for it, however quickly they come."""
+ASK_AGAIN = 1.0
+"""Seconds between requests for a keyframe that does not come."""
+H264_KEYFRAME = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65\x07\x27\x47\x67]")
+
+Task: TypeAlias = "tuple[RTCRtpCodecParameters, JitterFrame] | None"
+"""What aiortc hands to its decoder's thread."""
 
 
 def _replace(owner: object, name: str, value: object) -> None:
@@ -121,10 +134,13 @@ class PromptJitterBuffer(JitterBuffer):
                 self._arrivals.popitem(last=False)
         return lost, frame
 
-    def arrival(self, pts: int) -> tuple[int, float]:
-        """RTP timestamp and arrival (seconds of `time.monotonic`) of a decoded frame from aiortc's `pts`."""
+    def arrival(self, pts: int) -> tuple[int, float | None]:
+        """RTP timestamp and arrival (seconds of `time.monotonic`) of a decoded frame from aiortc's `pts`.
+
+        The arrival is None where it is not known (any more).
+        """
         rtp = (pts + (self._first or 0)) & 0xFFFFFFFF
-        return rtp, self._arrivals.get(rtp, time.monotonic())
+        return rtp, self._arrivals.get(rtp)
 
     def _marked_frame(self) -> JitterFrame | None:
         if self._origin is None:
@@ -141,8 +157,67 @@ class PromptJitterBuffer(JitterBuffer):
         return None
 
 
-def receive_promptly(receiver: RTCRtpReceiver) -> PromptJitterBuffer:
-    """Gives `receiver` a prompt jitter buffer. Call before the connection is made."""
+class DecoderQueue:
+    """What waits for aiortc's decoder, which has a thread of its own: little, and the newest.
+
+    When decoding falls behind, all that waits is given up. What follows cannot be decoded without it, so the sender is
+    asked for a keyframe and nothing is taken before that. Each keyframe makes what waits before it needless.
+    """
+
+    def __init__(
+        self,
+        ask_for_keyframe: Callable[[], None],
+        on_dropped: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_dropped` hears in the thread of `put` how many frames were given up."""
+        self._ask = ask_for_keyframe
+        self._on_dropped = on_dropped
+        self._clock = clock
+        self._ready = threading.Condition()
+        self._waiting: deque[tuple[Task, float]] = deque()
+        self._skipping = False
+        self._asked = 0.0
+
+    def put(self, task: Task) -> None:
+        """A codec and an encoded frame, or None for the end, which waits for nothing but the frame in hand."""
+        with self._ready:
+            now, before = self._clock(), len(self._waiting)
+            if task is None or is_keyframe(task[0].name, task[1].data):
+                self._waiting.clear()
+                self._skipping = False
+            elif before and (before >= MOST_WAITING or now - self._waiting[0][1] > LONGEST_WAIT):
+                self._waiting.clear()
+                self._skipping, self._asked = True, -math.inf
+            if not self._skipping:
+                self._waiting.append((task, now))
+                self._ready.notify()
+            elif now - self._asked > ASK_AGAIN:
+                self._asked = now
+                self._ask()
+            dropped = before + 1 - len(self._waiting)
+        if dropped and task is not None:
+            self._on_dropped(dropped)
+
+    def get(self) -> Task:
+        """The next one in order; waits for it."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._waiting)
+            return self._waiting.popleft()[0]
+
+
+def is_keyframe(codec: str, data: bytes) -> bool:
+    """Whether an encoded frame can be decoded by itself: VP8's frame tag (RFC 6386, 9.1), or an H.264 NAL unit of an
+    IDR slice or a sequence parameter set (ITU-T H.264, table 7-1)."""
+    return bool(data) and (not data[0] & 1 if codec == "VP8" else H264_KEYFRAME.search(data) is not None)
+
+
+def receive_promptly(receiver: RTCRtpReceiver, on_dropped: Callable[[int], None]) -> PromptJitterBuffer:
+    """Gives `receiver` a prompt jitter buffer and a bounded queue before its decoder. Call before the connection is
+    made; `on_dropped` hears on the event loop how many frames were not decoded."""
     buffer = PromptJitterBuffer()
     _replace(receiver, "_RTCRtpReceiver__jitter_buffer", buffer)
+    # aiortc asks for a keyframe at the next packet after the decoder has told of an error.
+    ask: threading.Event = getattr(receiver, "_RTCRtpReceiver__decoder_error")  # noqa: B009 - a private name
+    _replace(receiver, "_RTCRtpReceiver__decoder_queue", DecoderQueue(ask.set, on_dropped))
     return buffer

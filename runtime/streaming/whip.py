@@ -35,7 +35,7 @@ class Signalling:
     """The handlers; `routes` lists them."""
 
     def __init__(
-        self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals, proxies: Sequence[str] = ()
+        self, stages: dict[str, ServedAvatar], registry: Registry, totals: Totals[Live], proxies: Sequence[str] = ()
     ) -> None:  # fmt: skip
         """`proxies` are the addresses and networks whose X-Forwarded-Prefix counts."""
         self._proxies = [ip_network(proxy) for proxy in proxies]
@@ -43,8 +43,6 @@ class Signalling:
         self._registry = registry
         self._totals = totals
         self.shared = {name: SharedLive(stage, totals) for name, stage in stages.items()}
-        self.lives: set[Live] = set()
-        """Private performances that run now."""
 
     def routes(self) -> list[web.RouteDef]:
         """All routes of WHIP and WHEP.
@@ -123,35 +121,27 @@ class Signalling:
             raise OfferError(406, "a WHIP offer must send video; use the WHEP address to watch")
         if offer.direction == "sendonly":
             return self._publish(stage, undo)
-        live = Live(stage, lambda present: peer.send({"type": "face", "present": present}))
-        self.lives.add(live)
-        undo.push_async_callback(self._end_live, live)
-        peer = Peer(live.fan_out, live.camera, live.control.handle)
-        live.on_failure(lambda: peer.end())
-        return peer
+        live = Live(stage, self._totals)
+        undo.push_async_callback(live.close)
+        return Peer(live, watches=True, drives=True)
 
     def _publish(self, stage: ServedAvatar, undo: AsyncExitStack) -> Peer:
         shared = self.shared[stage.avatar.name]
-        if shared.published:
-            raise OfferError(409, "somebody else's camera drives this avatar; try again when it has gone")
         live = shared.acquire()
-        undo.push_async_callback(shared.release)
-        shared.published = True
-        undo.callback(shared.unpublish)
-        return Peer(None, live.camera, live.control.handle)
+        undo.push_async_callback(shared.release, live)
+        if live.published:
+            raise OfferError(409, "somebody else's camera drives this avatar; try again when it has gone")
+        live.published = True
+        undo.push_async_callback(shared.unpublish, live)
+        return Peer(live, watches=False, drives=True)
 
     def _watch(self, stage: ServedAvatar, offer: Offer, undo: AsyncExitStack) -> Peer:
         if offer.direction == "sendonly":
             raise OfferError(406, "a WHEP offer must receive video")
         shared = self.shared[stage.avatar.name]
         live = shared.acquire()
-        undo.push_async_callback(shared.release)
-        return Peer(live.fan_out, None, None)
-
-    async def _end_live(self, live: Live) -> None:
-        self.lives.discard(live)
-        await live.close()
-        self._totals.retire(live.counters())
+        undo.push_async_callback(shared.release, live)
+        return Peer(live, watches=True, drives=False)
 
     async def _delete(self, request: web.Request) -> web.Response:
         key = request.match_info["session"]

@@ -54,6 +54,8 @@ class FaceMesh:
             self._detector = face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.5)
             self._mesh.process(_NOTHING)
             self._detector.process(_NOTHING)
+        self.changes = 0
+        """How many times it left a face for a larger one that came."""
         self._locked: Box | None = None
         self._seen = self._checked = -np.inf
         self._rivals = 0
@@ -126,6 +128,7 @@ class FaceMesh:
         if self._rivals < PATIENCE:
             return current
         self._rivals = 0
+        self.changes += 1
         return max(rivals, key=_height)
 
     def _relock(self, rgb: NDArray[np.uint8], wanted: Box) -> Array | None:

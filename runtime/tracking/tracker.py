@@ -42,6 +42,8 @@ class TrackedFace:
     """[478, 3]: u and v in 0..1 of the picture, z relative to its width."""
     seconds: dict[str, float]
     """How long ``detect`` and ``fit`` took."""
+    person: int = 0
+    """Another number than before where somebody else is in the picture."""
 
 
 class FaceTracker:
@@ -56,6 +58,8 @@ class FaceTracker:
         self._mesh = FaceMesh()
         self._fitter = FaceFitter(self._model)
         self._last: float | None = None
+        self._person = 0
+        self._changes = 0
 
     def __enter__(self) -> FaceTracker:
         return self
@@ -67,7 +71,7 @@ class FaceTracker:
 
     def reset(self) -> None:
         """Forgets the person: identity, open-eye level, pose at rest."""
-        self._fitter = FaceFitter(self._model)
+        self._meet()
         self._mesh.reset()
         self._last = None
 
@@ -85,13 +89,21 @@ class FaceTracker:
         found = time.perf_counter()
         if landmarks is None:
             return None
-        if self._last is not None and timestamp - self._last > FORGET:
-            self._fitter = FaceFitter(self._model)
+        away = self._last is not None and timestamp - self._last > FORGET
+        if away or self._mesh.changes != self._changes:
+            self._meet()
         self._last = timestamp
         state = self._fitter.fit(Observation.of(landmarks, rgb.shape[1], rgb.shape[0], self._focal), timestamp)
         if state is None:
             return None
-        return TrackedFace(state, landmarks, {"detect": found - began, "fit": time.perf_counter() - found})
+        seconds = {"detect": found - began, "fit": time.perf_counter() - found}
+        return TrackedFace(state, landmarks, seconds, self._person)
+
+    def _meet(self) -> None:
+        """Takes whoever comes for somebody new."""
+        self._fitter = FaceFitter(self._model)
+        self._person += 1
+        self._changes = self._mesh.changes
 
     def close(self) -> None:
         """Frees MediaPipe; the tracker cannot be used afterwards."""

@@ -68,7 +68,7 @@ def test_out_of_range_coefficients_are_clipped_before_the_stages_see_them() -> N
         seen.append(float(state.expression.max()))
         return state
 
-    Stream("camera", [stage]).push(replace(OPEN, expression=OPEN.expression * 9), 1.0)
+    Stream("camera", lambda: [stage]).push(replace(OPEN, expression=OPEN.expression * 9), 1.0)
     assert seen == [1.0]
 
 

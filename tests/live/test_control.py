@@ -12,7 +12,7 @@ from tests.streaming.fakes import FakeAvatar
 
 @pytest.fixture
 def control() -> Control:
-    return Control(Session(FakeAvatar(), Performance(), 30.0))
+    return Control(Session(FakeAvatar(), Performance(), 30.0), lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ class FakeSession:
 @dataclass
 class FakeFace:
     state: DriveState
+    person: int = 0
 
 
 class FakeTracker:

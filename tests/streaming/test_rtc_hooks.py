@@ -33,7 +33,7 @@ def test_the_names_are_still_there() -> None:
         encoder.target_bitrate = 400_000
         assert asked == ["key", 400_000]
         assert last_sent_timestamp(transceiver.sender) == 0
-        receive_promptly(transceiver.receiver)
+        receive_promptly(transceiver.receiver, asked.append)
         await connection.close()
 
     asyncio.run(scene())
@@ -41,7 +41,7 @@ def test_the_names_are_still_there() -> None:
 
 def test_another_release_is_noticed() -> None:
     with pytest.raises(AttributeError, match="needs other hooks"):
-        receive_promptly(object())  # type: ignore[arg-type]
+        receive_promptly(object(), print)  # type: ignore[arg-type]
 
 
 def test_a_frame_comes_with_its_last_packet() -> None:
@@ -75,4 +75,5 @@ def test_arrivals_are_known_by_timestamp() -> None:
     rtp, first = buffer.arrival(0)
     assert rtp == 2**32 - 3000
     rtp, second = buffer.arrival(3000)
-    assert rtp == 0 and second >= first
+    assert rtp == 0 and first is not None and second is not None and second >= first
+    assert buffer.arrival(6000) == (3000, None), "not known, which is not now"

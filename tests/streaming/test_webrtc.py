@@ -130,7 +130,7 @@ def test_a_lost_picture_is_asked_for_and_comes() -> None:
         async with serving() as running:
             caller = await running.caller().call()
             await caller.see(5)
-            live = next(iter(running.server.app.signalling.lives))
+            live = running.server.app.lives()[0]
             before = live.fan_out.keyframes
             receiver = caller.pc.getReceivers()[0]
             await asyncio.sleep(0.3)
