@@ -26,20 +26,49 @@ mien.addEventListener('state', ({ detail, reason }) => {
   $('state-dot').dataset.state = detail === 'live' ? 'live' : detail === 'closed' ? 'lost' : '';
   $('veil').classList.toggle('gone', detail === 'live');
   if (detail === 'live') showExpressions();
-  if (detail === 'reconnecting') $('veil').textContent = `${(reason ?? 'The connection was lost').replace(/\.$/, '')}. Trying again…`;
+  if (detail === 'reconnecting') $('veil').textContent = `${reason ?? 'The connection was lost.'} Trying again…`;
+  if (detail === 'closed' && reason) $('veil').textContent = reason;
+});
+
+// Without a route for media the picture comes all the same, but no camera goes.
+mien.addEventListener('transport', ({ detail, reason }) => {
+  const blocked = detail === 'websocket';
+  $('route').hidden = !blocked;
+  $('use-camera').disabled = blocked;
+  if (blocked) {
+    $('route').textContent = `${reason} The avatar comes over a websocket instead, and your camera cannot drive it. `
+      + `Let UDP through to ${location.hostname}, or open this page on the same network, to use it.`;
+  }
 });
 
 setInterval(() => {
-  const { fps, delayMs, state } = mien.stats();
+  const { fps, delayMs, state, source } = mien.stats();
   $('fps').textContent = state === 'live' ? Math.round(fps) : '–';
-  $('delay-figure').hidden = delayMs.p50 === null;
-  if (delayMs.p50 !== null) $('delay').textContent = Math.round(delayMs.p50);
+  $('delay-figure').hidden = delayMs.p50 === null && source !== 'camera';
+  $('delay').textContent = delayMs.p50 === null ? '–' : Math.round(delayMs.p50);
 }, 500);
 
-mien.start().catch((error) => {
-  $('veil').classList.remove('gone');
-  $('veil').textContent = error.message;
+mien.start().catch(() => {}); // the event "state" tells
+
+// Which avatar: each has an address of its own, to share
+
+function avatarLink(name) {
+  const link = document.createElement('a');
+  link.href = `?${new URLSearchParams({ ...Object.fromEntries(query), avatar: name })}${location.hash}`;
+  if (name === mien.avatar) link.setAttribute('aria-current', 'true');
+  const picture = document.createElement('img');
+  picture.src = mien.thumbnail(name);
+  picture.alt = '';
+  link.append(picture, name);
+  return link;
+}
+
+mien.addEventListener('avatars', ({ detail: avatars }) => {
+  $('avatars').hidden = avatars.length < 2;
+  if (avatars.length > 1) $('avatars').replaceChildren(...avatars.map(({ name }) => avatarLink(name)));
 });
+
+document.querySelector('.brand').href = `./${location.hash}`;
 
 // Camera
 
@@ -69,7 +98,7 @@ $('use-camera').addEventListener('click', async () => {
   } catch (error) {
     notice(error.message, 'bad');
   } finally {
-    $('use-camera').disabled = false;
+    $('use-camera').disabled = mien.transport === 'websocket';
   }
 });
 
@@ -77,6 +106,8 @@ mien.addEventListener('camera', ({ detail }) => {
   showCamera(null);
   notice(detail, 'bad');
 });
+
+mien.addEventListener('problem', ({ detail }) => notice(detail, 'bad'));
 
 mien.addEventListener('face', ({ detail: present }) => {
   notice(present ? '' : 'No face in the picture; the avatar goes on by itself until you are back.');
@@ -181,7 +212,7 @@ $('script').addEventListener('change', () => {
   $('script').value = '';
 });
 $('stop').addEventListener('click', () => {
-  mien.stop();
+  mien.stop().catch((error) => notice(error.message, 'bad'));
   press(null);
   $('stop').hidden = true;
 });

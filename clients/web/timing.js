@@ -68,11 +68,13 @@ export class Timing {
     this.ondisplay = null; // called with every frame that is fully known
   }
 
-  // Server records: [picture rtp, camera rtp or null, source, five times in µs since the camera frame came].
+  // Server records: [picture rtp, camera rtp or null, source, five times in µs since the camera frame came]. A time that the
+  // server does not know is null, and so is what follows from it.
   history(records) {
     for (const [rtp, camera, source, tracked, sampled, rendered, encoded, sent] of records) {
-      const stages = [tracked, sampled - tracked, rendered - sampled, encoded - rendered, sent - encoded];
-      const record = { camera, source, stages: stages.map((us) => us / 1000) };
+      const times = [0, tracked, sampled, rendered, encoded, sent];
+      const stages = times.slice(1).map((time, i) => (known(time) && known(times[i]) ? (time - times[i]) / 1000 : null));
+      const record = { camera, source, stages };
       const seen = this.waiting.get(rtp);
       if (seen === undefined) this.histories.set(rtp, record);
       else {
@@ -82,10 +84,12 @@ export class Timing {
     }
   }
 
-  // The picture `rtp`, complete in the browser at `arrived`, appears at `time` (ms of performance.now()).
+  // The picture `rtp`, complete in the browser at `arrived`, appears at `time` (ms of performance.now()). One that came by
+  // another way than WebRTC has neither.
   display(rtp, time, arrived) {
     this.shown.push(time);
     while (this.shown.length && this.shown[0] < time - 2000) this.shown.shift();
+    if (rtp === undefined) return;
     const record = this.histories.get(rtp);
     if (record === undefined) this.waiting.set(rtp, { time, arrived });
     else {
@@ -95,11 +99,12 @@ export class Timing {
   }
 
   #complete(rtp, record, { time, arrived }) {
-    const capturedAt = record.camera === null ? undefined : this.camera.capturedAt(record.camera);
+    const capturedAt = known(record.camera) ? this.camera.capturedAt(record.camera) : undefined;
     const delay = capturedAt === undefined ? null : time - capturedAt;
-    const show = time - arrived;
-    const server = record.stages.reduce((sum, ms) => sum + ms, 0);
-    const frame = { rtp, shownAt: time, delay, show, upload: delay === null ? null : delay - show - server, ...record };
+    const show = known(arrived) ? time - arrived : null;
+    const rest = [delay, show, ...record.stages];
+    const upload = rest.every(known) ? rest.reduce((left, ms) => left - ms) : null;
+    const frame = { rtp, shownAt: time, delay, show, upload, ...record };
     this.source = record.source;
     this.frames.push(frame);
     if (this.frames.length > WINDOW) this.frames.shift();
@@ -114,9 +119,9 @@ export class Timing {
     return now - recent.at(-1) > 1000 || span <= 0 ? 0 : ((recent.length - 1) * 1000) / span;
   }
 
-  // Camera to screen, ms; null without a camera.
+  // Camera to screen, ms; null without a camera and where it is not known.
   delays(now) {
-    const recent = this.frames.filter((f) => f.delay !== null && f.shownAt > now - 10000).map((f) => f.delay);
+    const recent = this.frames.filter((f) => f.shownAt > now - 10000).map((f) => f.delay);
     return { p50: percentile(recent, 0.5), p95: percentile(recent, 0.95) };
   }
 
@@ -126,14 +131,17 @@ export class Timing {
     STAGES.forEach((name, i) => {
       medians[name] = percentile(this.frames.map((f) => f.stages[i]), 0.5);
     });
-    medians.upload = percentile(this.frames.map((f) => f.upload).filter((ms) => ms !== null), 0.5);
+    medians.upload = percentile(this.frames.map((f) => f.upload), 0.5);
     medians.show = percentile(this.frames.map((f) => f.show), 0.5);
     return medians;
   }
 }
 
+const known = (value) => value !== null && value !== undefined;
+
+// Of those values that are known; null where none is.
 export function percentile(values, share) {
-  if (!values.length) return null;
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = values.filter(known).sort((a, b) => a - b);
+  if (!sorted.length) return null;
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] * 10) / 10;
 }

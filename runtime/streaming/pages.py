@@ -13,6 +13,7 @@ FILES = {
     "/mien.js": ("mien.js", "text/javascript"),
     "/timing.js": ("timing.js", "text/javascript"),
     "/stamps.js": ("stamps.js", "text/javascript"),
+    "/frames.js": ("frames.js", "text/javascript"),
     "/page.js": ("page.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),

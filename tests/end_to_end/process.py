@@ -79,7 +79,8 @@ def server_process(*arguments: str, stub: bool = False, wait: bool = True) -> It
     """`mien serve` with these arguments on a free port, or the one with fake parts; it must end cleanly on Ctrl-C."""
     port = free_port()
     serve = ["-c", MIEN, "serve", *arguments, "--port", str(port)]
-    command = [sys.executable, *(["-m", "tests.streaming.stub_server", str(port)] if stub else serve)]
+    fake = ["-m", "tests.streaming.stub_server", *arguments, str(port)]
+    command = [sys.executable, *(fake if stub else serve)]
     started = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
