@@ -118,7 +118,7 @@ def parts(prior: Prior) -> list[Part]:
 
     prior_plan: list[Plan] = [
         ("encode a view", lambda: bound.encode(picture), pictures),
-        ("look at the reference, with and without text", lambda: bound.look_again(STEP), PAPER.levels),
+        ("the reference's states, with and without text", lambda: bound.reference_states(STEP), PAPER.levels),
         ("denoise a view, with and without text", lambda: bound.clean(latents, STEP, view), evaluations),
         ("decode a view", lambda: bound.decode(latents), pictures),
     ]

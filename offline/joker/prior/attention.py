@@ -20,27 +20,47 @@ HiddenStates = dict[str, Tensor]
 _plain = AttnProcessor2_0()
 
 
-class _Recording:
-    """Plain self-attention that keeps what it read."""
+class RecordingAttention:
+    """Plain self-attention that keeps what it reads in the mapping `recorded`, where it is given one.
 
-    def __init__(self, name: str, kept: HiddenStates) -> None:
-        self.name, self.kept = name, kept
+    Mappings come with every call, as `cross_attention_kwargs`: gradient checkpointing runs a block again long after its
+    forward pass, and has to see then what it saw before.
+    """
 
-    def __call__(self, attention: Attention, hidden_states: Tensor, **given: Any) -> Tensor:
-        self.kept[self.name] = hidden_states
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(
+        self, attention: Attention, hidden_states: Tensor, recorded: HiddenStates | None = None, **given: Any
+    ) -> Tensor:
+        if recorded is not None:
+            recorded.setdefault(self.name, hidden_states)  # a second run must not hold a second copy
         return _plain(attention, hidden_states, **given)
 
 
-class _Joined:
-    """Self-attention that looks at the reference's hidden states too; plain where none are set."""
+class JoinedAttention:
+    """Self-attention that looks at the reference's hidden states too; plain where none are given."""
 
-    def __init__(self, name: str, reference: HiddenStates) -> None:
-        self.name, self.reference = name, reference
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-    def __call__(self, attention: Attention, hidden_states: Tensor, **given: Any) -> Tensor:
-        if self.reference:
-            given["encoder_hidden_states"] = joined(hidden_states, self.reference[self.name])
+    def __call__(
+        self, attention: Attention, hidden_states: Tensor, reference: HiddenStates | None = None, **given: Any
+    ) -> Tensor:
+        if reference:
+            given["encoder_hidden_states"] = joined(hidden_states, reference[self.name])
         return _plain(attention, hidden_states, **given)
+
+
+class TextAttention:
+    """Plain cross-attention. It is told what self-attention is told, and has no use for it."""
+
+    def __call__(
+        self, attention: Attention, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None, temb: Tensor | None = None, recorded: object = None,
+        reference: object = None,
+    ) -> Tensor:  # fmt: skip
+        return _plain(attention, hidden_states, encoder_hidden_states, attention_mask, temb)
 
 
 def joined(own: Tensor, reference: Tensor) -> Tensor:
@@ -48,22 +68,18 @@ def joined(own: Tensor, reference: Tensor) -> Tensor:
     return torch.cat([own, reference.expand(own.shape[0], -1, -1).to(own.dtype)], 1)
 
 
-def record(reference: UNet2DConditionModel) -> HiddenStates:
-    """Make a network record the hidden states of its self-attentions into the returned mapping at every pass."""
-    kept: HiddenStates = {}
-    reference.set_attn_processor(
-        {name: _Recording(name, kept) if _is_self(name) else AttnProcessor2_0() for name in reference.attn_processors}
+def record_self_attention(network: UNet2DConditionModel) -> None:
+    """Make a network's self-attentions record into the mapping ``cross_attention_kwargs={"recorded": …}``."""
+    network.set_attn_processor(
+        {name: RecordingAttention(name) if _is_self(name) else TextAttention() for name in network.attn_processors}
     )
-    return kept
 
 
-def join(denoiser: UNet2DConditionModel) -> HiddenStates:
-    """Make a network's self-attentions look at what is in the returned mapping."""
-    shown: HiddenStates = {}
-    denoiser.set_attn_processor(
-        {name: _Joined(name, shown) if _is_self(name) else AttnProcessor2_0() for name in denoiser.attn_processors}
+def join_self_attention(network: UNet2DConditionModel) -> None:
+    """Make a network's self-attentions look at the mapping ``cross_attention_kwargs={"reference": …}``."""
+    network.set_attn_processor(
+        {name: JoinedAttention(name) if _is_self(name) else TextAttention() for name in network.attn_processors}
     )
-    return shown
 
 
 def _is_self(name: str) -> bool:

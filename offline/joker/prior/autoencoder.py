@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from tqdm import tqdm
 from offline.joker.captures.normals import face_weights
 from offline.joker.prior.config import PriorConfig
 from offline.joker.prior.pairs import Pairs
-from offline.joker.prior.training import SAVE_EVERY, check_settings
+from offline.joker.prior.training import check_settings
 from offline.tensors import read_tensors, write_tensors
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
+from offline.training.pacing import Pace
 
 DIVERGENCE = 1e-7
 """Weight of the latents' divergence from a normal distribution, summed over a picture's. With 1e-5 half of the channels
@@ -37,8 +38,8 @@ CALIBRATION = 256
 def train_autoencoder(vae: AutoencoderKL, pairs: Pairs, config: PriorConfig, device: torch.device, kept: Path) -> float:
     """Trains `vae` in place and sets its scaling factor so that latents have unit variance; returns its PSNR, dB.
 
-    What going on takes is written to `kept` every `SAVE_EVERY` seconds and when training ends. Raises BadInput where
-    that file is of other settings.
+    What going on takes is written to `kept` now and then (`Pace`) and when training ends. Raises BadInput where that
+    file is of other settings.
     """
     optimiser = torch.optim.AdamW(vae.parameters(), config.vae_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.vae_rate, config.vae_steps, pct_start=0.05)
@@ -47,7 +48,7 @@ def train_autoencoder(vae: AutoencoderKL, pairs: Pairs, config: PriorConfig, dev
         schedule.load_state_dict({"last_epoch": step - 1, "_step_count": step})
         schedule.step()
     vae.train().requires_grad_(True)
-    saved = time.monotonic()
+    saving = Pace()
     with tqdm(total=config.vae_steps, initial=step, desc="autoencoder", unit="step") as bar:
         while step < config.vae_steps:
             rng = _stream(config, step)
@@ -63,9 +64,8 @@ def train_autoencoder(vae: AutoencoderKL, pairs: Pairs, config: PriorConfig, dev
             schedule.step()
             bar.set_postfix_str(f"{-10 * np.log10(error):.1f} dB")
             bar.update()
-            if time.monotonic() - saved > SAVE_EVERY or step == config.vae_steps:
-                _save(vae, optimiser, config, step, kept)
-                saved = time.monotonic()
+            if saving.due or step == config.vae_steps:
+                saving.timed(partial(_save, vae, optimiser, config, step, kept))
     vae.eval().requires_grad_(False)
     return calibrate(vae, pairs.draw(CALIBRATION, _stream(config, step)).target.to(device))
 

@@ -59,7 +59,7 @@ class BoundPrior:
         with torch.no_grad():
             self._text = networks.text([prompt] if guidance == 1 else [prompt, ""])
             self._reference = networks.encode(reference[None].to(device))
-        self._seen: tuple[int, HiddenStates] | None = None
+        self._states: tuple[int, HiddenStates] | None = None
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures [V, 3, P, P], 0..1 → latents [V, c, h, w]."""
@@ -82,29 +82,29 @@ class BoundPrior:
     def output(self, latents: Tensor, step: int, views: Tensor) -> Tensor:
         """What the denoiser says of noisy latents: ``u + guidance · (c - u)`` of its answers without and with text."""
         normals = self._normals[views.to(self._normals.device)]
-        seen, steps = self._looked(step), torch.full((len(latents),), step, device=latents.device)
+        states, steps = self._states_at(step), torch.full((len(latents),), step, device=latents.device)
         answers = []
         for branch in range(len(self._text)):
             text = self._text[branch : branch + 1].expand(len(latents), -1, -1)
-            shown = {name: states[branch : branch + 1] for name, states in seen.items()}
-            answers.append(self.networks.predict(latents, steps, text, normals, shown))
+            own = {name: both[branch : branch + 1] for name, both in states.items()}
+            answers.append(self.networks.predict(latents, steps, text, normals, own))
         if len(answers) == 1:
             return answers[0]
         conditional, unconditional = answers
         return unconditional + self.guidance * (conditional - unconditional)
 
-    def _looked(self, step: int) -> HiddenStates:
-        """What the reference network shows at a time step, computed once for all views."""
-        if self._seen is None or self._seen[0] != step:
-            self._seen = step, self.look_again(step)
-        return self._seen[1]
+    def _states_at(self, step: int) -> HiddenStates:
+        """The reference's hidden states at a time step, computed once for all views."""
+        if self._states is None or self._states[0] != step:
+            self._states = step, self.reference_states(step)
+        return self._states[1]
 
     @torch.no_grad()
-    def look_again(self, step: int) -> HiddenStates:
-        """What the reference network shows at a time step, a row for each branch of the guidance."""
+    def reference_states(self, step: int) -> HiddenStates:
+        """The reference's hidden states at a time step, a row for each branch of the guidance."""
         n = len(self._text)
         steps = torch.full((n,), step, device=self._reference.device)
-        return self.networks.look(self._reference.expand(n, -1, -1, -1), steps, self._text)
+        return self.networks.reference_states(self._reference.expand(n, -1, -1, -1), steps, self._text)
 
 
 def sample(bound: BoundPrior, views: Sequence[int], count: int, generator: torch.Generator) -> Tensor:

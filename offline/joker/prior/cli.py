@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--base", metavar="NAME_OR_FOLDER", help="Stable Diffusion 1.5 or a prior to begin with")
     train.add_argument("--config", default="studio", help=f"{', '.join(CONFIGS)} (default %(default)s)")
     train.add_argument("--held-out", type=Path, metavar="CAPTURES", help="captures that the grid shows")
+    train.add_argument("--batch", type=int, metavar="N", help="pairs that a step learns from (default: the config's)")
+    train.add_argument("--parts", type=int, metavar="N", help="parts that a batch is computed in, for less memory")
     train.add_argument("--minutes", type=float, help="train until so long was spent (default 60, unless --steps)")
     train.add_argument("--steps", type=int, help="train until this step")
     train.add_argument("--device", default="auto", help="; ".join(DEVICES))
@@ -83,7 +86,7 @@ def _train(args: argparse.Namespace) -> None:
         raise BadInput("--minutes and --steps must be positive")
     if args.threads:
         torch.set_num_threads(args.threads)
-    config, device = CONFIGS[args.config], choose_device(args.device)
+    config, device = _config(args), choose_device(args.device)
     if not (args.base or config.vae_steps or (args.out / INDEX).is_file()):
         raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
@@ -115,6 +118,14 @@ def _train(args: argparse.Namespace) -> None:
 
     training.train(pairs, more, check)
     print(f"{training.progress.step} steps; next: mien prior measure {args.out} -o FOLDER")
+
+
+def _config(args: argparse.Namespace) -> PriorConfig:
+    """The named config with what the command line says otherwise. Raises BadInput where values cannot be."""
+    given = {name: getattr(args, name) for name in ("batch", "parts") if getattr(args, name) is not None}
+    if any(value < 1 for value in given.values()):
+        raise BadInput("--batch and --parts must be at least 1")
+    return replace(CONFIGS[args.config], **given)
 
 
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -14,6 +16,12 @@ class PriorConfig:
 
     seed: int = 0
     batch: int = 16
+    """Pairs that a step of the optimiser learns from, in each process."""
+    parts: int = 1
+    """Parts that a batch is computed in, one after another: less memory, the same gradients."""
+    checkpointing: bool = False
+    """Whether blocks are run again for the gradient instead of keeping what they computed: far less memory, a third
+    more time."""
     learning_rate: float = 6e-4
     warm_up: int = 200
     weight_decay: float = 1e-2
@@ -33,7 +41,8 @@ class PriorConfig:
     face: float = 3.0
     """How much more an error on the face weighs than one beside it."""
     average: float = 0.999
-    """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none."""
+    """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none, which also takes
+    neither memory nor disk."""
     precision: str = "no"
     """"no" or "bf16", as `accelerate` names them."""
     vae_steps: int = 4000
@@ -45,11 +54,23 @@ class PriorConfig:
                             ("precision", ("no", "bf16"))):  # fmt: skip
             if getattr(self, name) not in known:
                 raise BadInput(unknown(f"value of '{name}'", getattr(self, name), known))
+        if not 1 <= self.parts <= self.batch:
+            raise BadInput(f"a batch of {self.batch} pairs is computed in 1 to {self.batch} parts, not {self.parts}")
 
+    def what_is_learnt(self) -> dict[str, Any]:
+        """The settings that the result depends on, as JSON gives them back."""
+        values = asdict(self)
+        for name in HOW_COMPUTED:
+            del values[name]
+        return dict(json.loads(json.dumps(values)))
+
+
+HOW_COMPUTED = ("parts", "checkpointing")
+"""Settings that change memory and time alone, so that a training may go on with others."""
 
 JOKER = PriorConfig(
-    batch=10, learning_rate=1e-5, warm_up=500, trained="joker", reference="diverse", tint=0.0, snr_cap=0.0, face=0.0,
-    average=0.0, precision="bf16", vae_steps=0,
+    batch=10, checkpointing=True, learning_rate=1e-5, warm_up=500, trained="joker", reference="diverse", tint=0.0,
+    snr_cap=0.0, face=0.0, average=0.0, precision="bf16", vae_steps=0,
 )  # fmt: skip
 """Joker's: AdamW at 1e-5, batches of 10 on each of 8 GPUs, 200,000 steps on CelebV-Text and 30,000 on a mixture."""
 

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from offline.joker.prior.attention import HiddenStates, join, record
+from offline.joker.prior.attention import HiddenStates, join_self_attention, record_self_attention
 from offline.joker.prior.folder import PARTS, prior_folder
 from runtime.errors import BadInput
 
@@ -60,8 +60,8 @@ class JokerPrior(DiffusionPipeline):
             denoiser=denoiser, reference=reference, driving=driving, vae=vae, text_encoder=text_encoder,
             tokenizer=tokenizer, scheduler=scheduler,
         )  # fmt: skip
-        self._recorded: HiddenStates = record(reference)
-        self._shown: HiddenStates = join(denoiser)
+        record_self_attention(reference)
+        join_self_attention(denoiser)
 
     @property
     def size(self) -> int:
@@ -94,32 +94,34 @@ class JokerPrior(DiffusionPipeline):
         pictures = self.vae.decode((latents / self.vae.config.scaling_factor).to(self.vae.dtype)).sample
         return (pictures.float() / 2 + 0.5).clamp(0, 1)
 
-    def look(self, reference: Tensor, steps: Tensor, text: Tensor) -> HiddenStates:
+    def reference_states(self, reference: Tensor, steps: Tensor, text: Tensor) -> HiddenStates:
         """The reference network's hidden states for clean latents [B, c, h, w], at time steps [B] and under texts.
 
         They depend on nothing else, so they are computed once per noise level and shown to every view.
         """
-        self.reference(reference.to(self.reference.dtype), steps, text.to(self.reference.dtype))
-        kept = dict(self._recorded)
-        self._recorded.clear()
-        return kept
+        recorded: HiddenStates = {}
+        dtype = self.reference.dtype
+        self.reference(reference.to(dtype), steps, text.to(dtype), cross_attention_kwargs={"recorded": recorded})
+        return dict(recorded)
 
-    def predict(self, noisy: Tensor, steps: Tensor, text: Tensor, normals: Tensor, seen: HiddenStates) -> Tensor:
-        """The denoiser's output [B, c, h, w] for noisy latents, normal maps [B, 3, P, P] in 0..1 and what it has
-        `seen` of the reference (`look`), for each of the B or once for all."""
+    def predict(self, noisy: Tensor, steps: Tensor, text: Tensor, normals: Tensor, states: HiddenStates) -> Tensor:
+        """The denoiser's output [B, c, h, w] for noisy latents, normal maps [B, 3, P, P] in 0..1 and the reference's
+        hidden states (`reference_states`), of each of the B or one for all."""
         dtype = self.denoiser.dtype
         given = {"encoder_hidden_states": text.to(dtype), "return_dict": False}
         hint = (normals * 2 - 1).to(dtype)
         down, middle = self.driving(noisy.to(dtype), steps, controlnet_cond=hint, **given)
-        self._shown.update(seen)
-        try:
-            made = self.denoiser(
-                noisy.to(dtype), steps, down_block_additional_residuals=down, mid_block_additional_residual=middle,
-                **given,
-            )  # fmt: skip
-        finally:
-            self._shown.clear()
+        made = self.denoiser(
+            noisy.to(dtype), steps, down_block_additional_residuals=down, mid_block_additional_residual=middle,
+            cross_attention_kwargs={"reference": states}, **given,
+        )  # fmt: skip
         return made[0].float()
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Whether the networks that learn keep their blocks' inputs alone and run them again for the gradient: a
+        fraction of the memory for a third more time (Chen et al. 2016)."""
+        for network in (self.denoiser, self.reference, self.driving):
+            (network.enable_gradient_checkpointing if on else network.disable_gradient_checkpointing)()
 
 
 def pack(source: str | os.PathLike[str], folder: Path) -> None:

@@ -29,6 +29,10 @@ class Batch:
     captions: list[str]
     """The target's; "" where the text was dropped."""
 
+    def part(self, chosen: slice) -> Batch:
+        """Some of the pairs."""
+        return Batch(self.reference[chosen], self.target[chosen], self.normals[chosen], self.captions[chosen])
+
 
 class Pairs:
     """Draws pairs from captures, each of one person.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,16 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from offline.joker.captures.normals import face_weights
-from offline.joker.prior.config import PriorConfig
+from offline.joker.prior.config import HOW_COMPUTED, PriorConfig
 from offline.joker.prior.networks import JokerPrior
 from offline.joker.prior.pairs import Batch, Pairs
 from offline.tensors import read_tensors, write_tensors
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
+from offline.training.pacing import Pace
 from runtime.errors import BadInput
 
-SAVE_EVERY, LOOK_EVERY = 60.0, 600.0
-"""Seconds between checkpoints, which is what a kill can lose, and between looks at what the prior can do."""
+CHECK_EVERY = 600.0
+"""Seconds, at least, between checks of what the prior can do, which also write it."""
 CHECKPOINT = "training.safetensors"
 LEARNING = ("denoiser", "reference", "driving", "text_encoder")
 
@@ -44,20 +46,49 @@ class Progress:
 
 def check_settings(kept: Path, about: Mapping[str, Any], config: PriorConfig) -> None:
     """Raises BadInput where a checkpoint, described by `about`, was written with another config."""
-    if about.get("config") != json.loads(json.dumps(asdict(config))):
+    written = about.get("config")
+    known = {k: v for k, v in written.items() if k not in HOW_COMPUTED} if isinstance(written, dict) else None
+    if known != config.what_is_learnt():
         raise BadInput(f"'{kept}' was trained with other settings ({about.get('config')}); give another folder")
 
 
-def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, generator: torch.Generator) -> Tensor:
-    """The loss of one batch; its time steps and noise are drawn from `generator`."""
+@dataclass(frozen=True)
+class Noise:
+    """What is added to the latents of B targets."""
+
+    steps: Tensor
+    """[B], time steps."""
+    values: Tensor
+    """[B, c, h, w]."""
+
+    @classmethod
+    def draw(cls, prior: JokerPrior, count: int, generator: torch.Generator) -> Noise:
+        """Even time steps and normal noise, on the processor."""
+        steps = torch.randint(prior.scheduler.config.num_train_timesteps, (count,), generator=generator)
+        latent = prior.denoiser.config
+        shape = (count, latent.in_channels, latent.sample_size, latent.sample_size)
+        return cls(steps, torch.randn(shape, generator=generator))
+
+    def part(self, chosen: slice) -> Noise:
+        """That of some of the targets."""
+        return Noise(self.steps[chosen], self.values[chosen])
+
+
+def parts_of(count: int, parts: int) -> list[slice]:
+    """`count` things in `parts` consecutive slices whose lengths differ by one at most."""
+    ends = [round(count * n / parts) for n in range(parts + 1)]
+    return [slice(*each) for each in pairwise(ends)]
+
+
+def training_loss(prior: JokerPrior, batch: Batch, config: PriorConfig, drawn: Noise) -> Tensor:
+    """The mean loss of a batch's pairs under the noise that was drawn for them."""
     device, scheduler = prior.device, prior.scheduler
     with torch.no_grad():
         target, reference = (prior.encode(p.to(device)) for p in (batch.target, batch.reference))
-    steps = torch.randint(scheduler.config.num_train_timesteps, (len(target),), generator=generator).to(device)
-    noise = torch.randn(target.shape, generator=generator).to(device)
+    steps, noise = drawn.steps.to(device), drawn.values.to(device)
     text = prior.text(batch.captions)
-    seen = prior.look(reference, steps, text)
-    made = prior.predict(scheduler.add_noise(target, noise, steps), steps, text, batch.normals.to(device), seen)
+    states = prior.reference_states(reference, steps, text)
+    made = prior.predict(scheduler.add_noise(target, noise, steps), steps, text, batch.normals.to(device), states)
     speed = scheduler.config.prediction_type == "v_prediction"
     wanted = scheduler.get_velocity(target, noise, steps) if speed else noise
     error = F.mse_loss(made, wanted, reduction="none").mean(1, keepdim=True)
@@ -107,13 +138,14 @@ def unused_tail(reference: UNet2DConditionModel) -> nn.ModuleList:
 
 
 class PriorTraining:
-    """Trains a prior in a folder; going on after a kill loses at most `SAVE_EVERY` seconds."""
+    """Trains a prior in a folder; going on after a kill loses what came after the last checkpoint (`Pace`)."""
 
     def __init__(self, prior: JokerPrior, folder: Path, config: PriorConfig, accelerator: Accelerator) -> None:
         self.prior, self.folder, self.config, self.accelerator = prior, folder, config, accelerator
         prior.to(accelerator.device)
         self.parameters = choose_trained(prior, config.trained)
-        self.averaged = [p.detach().clone() for p in self.parameters]
+        prior.checkpoint_gradients(config.checkpointing)
+        self.averaged = [p.detach().clone() for p in self.parameters] if config.average else []
         self.optimiser = torch.optim.AdamW(
             self.parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -122,21 +154,20 @@ class PriorTraining:
             self._restore()
 
     def train(self, pairs: Pairs, more: Callable[[Progress], bool], check: Callable[[int], None]) -> None:
-        """Trains while `more` says so; the main process calls `check` with the step every `LOOK_EVERY` seconds and
+        """Trains while `more` says so; the main process calls `check` with the step every `CHECK_EVERY` seconds and
         last."""
-        looked = saved = begun = time.monotonic()
+        saving, checking, begun = Pace(), Pace(CHECK_EVERY), time.monotonic()
         before = self.progress.seconds
         for _ in self._steps(pairs, more):
-            now = time.monotonic()
-            self.progress.seconds = before + now - begun
-            if now - saved > SAVE_EVERY:
-                self.save()
-                saved = time.monotonic()
-            if now - looked > LOOK_EVERY and self.accelerator.is_main_process:
-                check(self.progress.step)
-                looked = time.monotonic()
-        self.save()
+            self.progress.seconds = before + time.monotonic() - begun
+            if not self.accelerator.is_main_process:
+                continue
+            if saving.due:
+                saving.timed(self.save)
+            if checking.due:
+                checking.timed(lambda: check(self.progress.step))
         if self.accelerator.is_main_process:
+            self.save()
             check(self.progress.step)
 
     def _steps(self, pairs: Pairs, more: Callable[[Progress], bool]) -> Iterator[float]:
@@ -163,12 +194,10 @@ class PriorTraining:
         generator = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**62)))
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
-        with self.accelerator.autocast():
-            loss = training_loss(self.prior, batch, config, generator)
-        if not torch.isfinite(loss):
-            raise BadInput(f"the loss of step {step} is not finite; lower the learning rate or train in float32")
         self.optimiser.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
+        loss = self.add_gradients(batch, Noise.draw(self.prior, config.batch, generator))
+        if not math.isfinite(loss):
+            raise BadInput(f"the loss of step {step} is not finite; lower the learning rate or train in float32")
         for p in self.parameters:
             if p.grad is not None:
                 p.grad = self.accelerator.reduce(p.grad, "mean")
@@ -176,15 +205,28 @@ class PriorTraining:
         self.optimiser.step()
         self.progress.step += 1
         self._average()
-        return float(loss.detach())
+        return loss
+
+    def add_gradients(self, batch: Batch, drawn: Noise) -> float:
+        """The loss of a batch, its gradients added to the parameters', `PriorConfig.parts` after one another."""
+        whole = 0.0
+        for part in parts_of(len(batch.captions), self.config.parts):
+            with self.accelerator.autocast():
+                loss = training_loss(self.prior, batch.part(part), self.config, drawn.part(part))
+                loss = loss * ((part.stop - part.start) / len(batch.captions))
+            self.accelerator.backward(loss)
+            whole += float(loss.detach())
+        return whole
 
     @torch.no_grad()
     def _average(self) -> None:
+        if not self.averaged:
+            return
         decay = min(self.config.average, (1 + self.progress.step) / (10 + self.progress.step))
         torch._foreach_lerp_(self.averaged, [p.detach() for p in self.parameters], 1 - decay)
 
     def average_into(self) -> None:
-        """Puts the averaged weights into the prior; `restore_weights` takes them out again."""
+        """Puts the averaged weights, where there are any, into the prior; `restore_weights` takes them out again."""
         self._swap()
 
     def restore_weights(self) -> None:
@@ -193,6 +235,8 @@ class PriorTraining:
 
     @torch.no_grad()
     def _swap(self) -> None:
+        if not self.averaged:
+            return
         for averaged, p in zip(self.averaged, self.parameters, strict=True):
             kept = p.detach().clone()
             p.copy_(averaged)
@@ -200,8 +244,6 @@ class PriorTraining:
 
     def save(self) -> None:
         """Writes the checkpoint; a kill leaves the old one or the new one."""
-        if not self.accelerator.is_main_process:
-            return
         tensors: dict[str, Tensor] = {f"weights.{n}": p for n, p in enumerate(self.parameters)}
         tensors |= {f"averaged.{n}": p for n, p in enumerate(self.averaged)}
         tensors |= optimiser_tensors(self.optimiser)
@@ -214,6 +256,7 @@ class PriorTraining:
         with torch.no_grad():
             for n, p in enumerate(self.parameters):
                 p.copy_(tensors[f"weights.{n}"])
-                self.averaged[n].copy_(tensors[f"averaged.{n}"])
+            for n, averaged in enumerate(self.averaged):
+                averaged.copy_(tensors[f"averaged.{n}"])
         restore_optimiser(self.optimiser, {k: v for k, v in tensors.items() if k.startswith("optimiser.")})
         self.progress = Progress(**meta["progress"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
-from offline.joker.prior.attention import _Joined, _Recording, joined
+from offline.joker.prior.attention import JoinedAttention, RecordingAttention, joined
 
 
 def _identity_attention(width: int) -> Attention:
@@ -22,21 +22,21 @@ def test_one_token_looks_at_itself_and_at_the_reference_by_hand() -> None:
     # q = k_own = (1, 0), k_ref = (0, 1): scores 1/√2 and 0, so softmax weighs e^0.7071 : 1 = 0.66976 : 0.33024.
     attention = _identity_attention(2)
     own, reference = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
-    made = _Joined("a", {"a": reference})(attention, own)
+    made = JoinedAttention("a")(attention, own, {"a": reference})
     torch.testing.assert_close(made, torch.tensor([[[0.66976, 0.33024]]]), atol=1e-5, rtol=0)
 
 
 def test_without_a_reference_it_is_plain_attention() -> None:
     torch.manual_seed(0)
     attention, own = Attention(query_dim=8, heads=2, dim_head=4), torch.randn(3, 5, 8)
-    assert torch.equal(_Joined("a", {})(attention, own), AttnProcessor2_0()(attention, own))
+    assert torch.equal(JoinedAttention("a")(attention, own), AttnProcessor2_0()(attention, own))
 
 
 def test_the_join_uses_the_denoisers_own_projections() -> None:
     # K, V = W · [h ; h_ref]: attention over both as diffusers computes it for a context of both.
     torch.manual_seed(0)
     attention, own, reference = Attention(query_dim=8, heads=2, dim_head=4), torch.randn(3, 5, 8), torch.randn(3, 4, 8)
-    made = _Joined("a", {"a": reference})(attention, own)
+    made = JoinedAttention("a")(attention, own, {"a": reference})
     keys, values = (layer(torch.cat([own, reference], 1)) for layer in (attention.to_k, attention.to_v))
     q, k, v = (t.unflatten(2, (2, 4)).transpose(1, 2) for t in (attention.to_q(own), keys, values))
     weights = ((q @ k.transpose(2, 3)) / 2.0).softmax(-1)  # √4
@@ -55,6 +55,6 @@ def test_recording_keeps_what_self_attention_reads() -> None:
     torch.manual_seed(0)
     attention, own = Attention(query_dim=8, heads=2, dim_head=4), torch.randn(1, 5, 8)
     kept: dict[str, torch.Tensor] = {}
-    made = _Recording("a", kept)(attention, own)
+    made = RecordingAttention("a")(attention, own, kept)
     assert torch.equal(kept["a"], own)
     assert torch.equal(made, AttnProcessor2_0()(attention, own))

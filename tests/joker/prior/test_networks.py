@@ -26,7 +26,7 @@ def _inputs(prior: JokerPrior, count: int = 2) -> tuple[torch.Tensor, ...]:
 def test_every_self_attention_of_the_denoiser_sees_the_reference(tiny_prior: JokerPrior) -> None:
     latents, steps, text, _ = _inputs(tiny_prior)
     with torch.no_grad():
-        seen = tiny_prior.look(latents, steps, text)
+        seen = tiny_prior.reference_states(latents, steps, text)
     wanted = {name for name in tiny_prior.denoiser.attn_processors if "attn1" in name}
     assert set(seen) == wanted
     assert {name.split("_")[0] for name in seen} == {"down", "mid", "up"}
@@ -35,9 +35,9 @@ def test_every_self_attention_of_the_denoiser_sees_the_reference(tiny_prior: Jok
 def test_the_picture_depends_on_reference_normals_and_text(tiny_prior: JokerPrior) -> None:
     latents, steps, text, normals = _inputs(tiny_prior)
     with torch.no_grad():
-        seen = tiny_prior.look(latents, steps, text)
+        seen = tiny_prior.reference_states(latents, steps, text)
         plain = tiny_prior.predict(latents, steps, text, normals, seen)
-        other_look = tiny_prior.look(latents.flip(0), steps, text)
+        other_look = tiny_prior.reference_states(latents.flip(0), steps, text)
         changed = {
             "reference": tiny_prior.predict(latents, steps, text, normals, other_look),
             "normals": tiny_prior.predict(latents, steps, text, normals.flip(0), seen),
@@ -56,7 +56,7 @@ def test_the_driving_network_sees_normals_from_minus_one_to_one(tiny_prior: Joke
     normals = torch.tensor([0.0, 0.5, 1.0])[None, :, None, None].expand(2, 3, 32, 32)
     try:
         with torch.no_grad():
-            tiny_prior.predict(latents, steps, text, normals, tiny_prior.look(latents, steps, text))
+            tiny_prior.predict(latents, steps, text, normals, tiny_prior.reference_states(latents, steps, text))
     finally:
         hook.remove()
     assert hints[0][0, :, 0, 0].tolist() == [-1.0, 0.0, 1.0]
@@ -65,7 +65,7 @@ def test_the_driving_network_sees_normals_from_minus_one_to_one(tiny_prior: Joke
 def test_nothing_of_one_picture_is_left_for_the_next(tiny_prior: JokerPrior) -> None:
     latents, steps, text, normals = _inputs(tiny_prior)
     with torch.no_grad():
-        seen = tiny_prior.look(latents, steps, text)
+        seen = tiny_prior.reference_states(latents, steps, text)
         with_reference = tiny_prior.predict(latents, steps, text, normals, seen)
         without = tiny_prior.predict(latents, steps, text, normals, {})
     assert not torch.equal(with_reference, without)
@@ -76,7 +76,10 @@ def test_a_saved_prior_says_the_same(tiny_prior: JokerPrior, tmp_path: Path) -> 
     loaded = load_networks(tmp_path)
     latents, steps, text, normals = _inputs(tiny_prior)
     with torch.no_grad():
-        made = [p.predict(latents, steps, text, normals, p.look(latents, steps, text)) for p in (tiny_prior, loaded)]
+        made = [
+            p.predict(latents, steps, text, normals, p.reference_states(latents, steps, text))
+            for p in (tiny_prior, loaded)
+        ]
     # The same weights; threads add in another order.
     torch.testing.assert_close(*made, atol=1e-5, rtol=1e-4)
     assert torch.equal(loaded.text(["a face"]), tiny_prior.text(["a face"]))

@@ -29,33 +29,33 @@ def _bind(
 
 
 @pytest.fixture
-def looks(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def levels(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The time steps at which the reference network ran."""
     seen: list[int] = []
-    original = prior.networks.look
+    original = prior.networks.reference_states
 
-    def look(reference: Tensor, steps: Tensor, text: Tensor) -> dict[str, Tensor]:
+    def recorded(reference: Tensor, steps: Tensor, text: Tensor) -> dict[str, Tensor]:
         seen.append(int(steps[0]))
         return original(reference, steps, text)
 
-    monkeypatch.setattr(prior.networks, "look", look)
+    monkeypatch.setattr(prior.networks, "reference_states", recorded)
     yield seen
 
 
-def test_the_reference_network_runs_once_a_level_not_once_a_view(prior: Prior, looks: list[int]) -> None:
+def test_the_reference_network_runs_once_a_level_not_once_a_view(prior: Prior, levels: list[int]) -> None:
     bound = _bind(prior)
     noise = torch.randn(3, LATENTS, 8, 8)
     ddim(bound, noise, [900, 500, 100], torch.arange(3))
-    assert looks == [900, 500, 100]
+    assert levels == [900, 500, 100]
     for view in range(3):
         bound.clean(noise[:1], 100, torch.tensor([view]))
-    assert looks == [900, 500, 100]
+    assert levels == [900, 500, 100]
 
 
-def test_neither_once_a_batch(prior: Prior, looks: list[int]) -> None:
+def test_neither_once_a_batch(prior: Prior, levels: list[int]) -> None:
     bound, shown = _bind(prior), torch.rand(3, 3, 32, 32)
     apart = make_targets(bound, shown, [900, 500], (0, 0), Batches(1, "denoising", print))
-    assert looks == [900, 500]
+    assert levels == [900, 500]
     together = make_targets(bound, shown, [900, 500], (0, 0), Batches(3, "denoising", print))
     torch.testing.assert_close(apart, together, atol=1.5 / 255, rtol=0)  # rounded to 8 bits
 

@@ -15,7 +15,6 @@ import torch
 from offline.joker.captures.layout import create, finish, read, write_frame
 from offline.joker.prior import autoencoder
 from offline.joker.prior import cli as prior_cli
-from offline.joker.prior import training as train_prior
 from offline.joker.prior.ambiguity import ask, cases
 from offline.joker.prior.autoencoder import calibrate, reconstruction_loss, train_autoencoder
 from offline.joker.prior.bound import load_prior
@@ -24,6 +23,7 @@ from offline.joker.prior.pairs import Pairs
 from offline.joker.prior.small import small_prior
 from offline.joker.prior.training import PriorTraining
 from offline.joker.world.dataset import shots
+from offline.training import pacing
 from runtime.errors import BadInput
 
 
@@ -68,7 +68,8 @@ def test_an_early_kill_loses_no_autoencoder(
     """Killed after the first checkpoint and before the first look, which is when the networks were written once."""
     monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2, vae_steps=1))
     monkeypatch.setattr(prior_cli, "small_prior", lambda: small_prior(size=32, widths=(16, 32)))
-    monkeypatch.setattr(train_prior, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(pacing, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(pacing, "SHARE", 1.0)
     usual, steps = PriorTraining._step, 0
 
     def killed(self: PriorTraining, pairs: Pairs) -> float:
@@ -102,7 +103,8 @@ def test_a_killed_autoencoder_goes_on_as_the_same_run(
 ) -> None:
     monkeypatch.setitem(CONFIGS, "studio", replace(CONFIGS["studio"], batch=2, vae_steps=8))
     monkeypatch.setattr(prior_cli, "small_prior", lambda: small_prior(size=32, widths=(16, 32)))
-    monkeypatch.setattr(autoencoder, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(pacing, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(pacing, "SHARE", 1.0)
 
     def line(out: Path) -> tuple[str, ...]:
         return "train", str(captures), "-o", str(out), "--steps", "1", "--device", "cpu"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from offline.joker.captures.layout import Captures, Frame, create, finish, read, write_frame
 from offline.joker.captures.normals import face_weights
@@ -18,12 +19,15 @@ from offline.joker.prior.pairs import Batch, Pairs
 from offline.joker.prior.small import small_prior
 from offline.joker.prior.training import (
     CHECKPOINT,
+    Noise,
     PriorTraining,
     choose_trained,
     level_weights,
+    parts_of,
     training_loss,
     unused_tail,
 )
+from offline.tensors import read_tensors
 from runtime.errors import BadInput
 
 CONFIG = PriorConfig(batch=2, learning_rate=1e-3, warm_up=1, average=0.9)
@@ -54,6 +58,29 @@ def _pairs(captures: Captures) -> Pairs:
 
 def _training(prior: JokerPrior, folder: Path, config: PriorConfig = CONFIG) -> PriorTraining:
     return PriorTraining(prior, folder, config, Accelerator(cpu=True))
+
+
+def _noise(prior: JokerPrior, count: int) -> Noise:
+    return Noise.draw(prior, count, torch.Generator().manual_seed(0))
+
+
+def _gradients(prior: JokerPrior, folder: Path, config: PriorConfig, count: int) -> tuple[float, list[Tensor]]:
+    """Loss and gradients of one batch of noise and sentences."""
+    training = _training(prior, folder, config)
+    generator = torch.Generator().manual_seed(3)
+    reference, target, normals = (torch.rand(count, 3, 32, 32, generator=generator) for _ in range(3))
+    batch = Batch(reference, target, normals, ["a face", "", "someone smiling", "a face", "a person"][:count])
+    for p in training.parameters:
+        p.grad = None
+    loss = training.add_gradients(batch, _noise(prior, count))
+    return loss, [p.grad.clone() for p in training.parameters if p.grad is not None]
+
+
+def _same_gradients(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    """Equal but for rounding; some are sums that come to nothing, of which rounding is all."""
+    largest = max(float(each.abs().max()) for each in ours)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6 * largest, rtol=1e-3)
 
 
 def test_min_snr_weights_by_hand() -> None:
@@ -91,7 +118,7 @@ def test_the_loss_is_the_error_of_what_the_scheduler_asks_for(prior: JokerPrior,
     pictures = torch.rand(2, 3, 32, 32)
     config = replace(CONFIG, snr_cap=0.0, face=0.0)
     batch = Batch(pictures, pictures, pictures, ["", "a face"])
-    made = training_loss(prior, batch, config, torch.Generator().manual_seed(5))
+    made = training_loss(prior, batch, config, Noise.draw(prior, 2, torch.Generator().manual_seed(5)))
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         target = prior.encode(pictures)
@@ -119,8 +146,8 @@ def test_every_trained_parameter_matters_to_the_loss(prior: JokerPrior) -> None:
     parameters = choose_trained(prior, "all")
     pictures = torch.rand(2, 3, 32, 32)
     batch = Batch(pictures, pictures.flip(0), pictures, ["a face", "someone smiling"])
-    training_loss(prior, batch, CONFIG, torch.Generator().manual_seed(0)).backward()
-    idle = [p for p in parameters if p.grad is None]
+    training_loss(prior, batch, CONFIG, _noise(prior, 2)).backward()
+    idle = [p for p in parameters if p.grad is None or not p.grad.any()]
     assert not idle
 
 
@@ -157,3 +184,56 @@ def test_the_average_comes_and_goes(captures: Captures, prior: JokerPrior, tmp_p
     assert any(not torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
     training.restore_weights()
     assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
+
+
+@pytest.mark.parametrize("which", ["all", "joker"])
+def test_a_batch_in_parts_has_the_gradients_of_the_whole(prior: JokerPrior, tmp_path: Path, which: str) -> None:
+    config = replace(CONFIG, batch=5, trained=which)
+    assert [part.stop - part.start for part in parts_of(5, 3)] == [2, 1, 2]
+    loss, whole = _gradients(prior, tmp_path, config, 5)
+    again, parts = _gradients(prior, tmp_path, replace(config, parts=3), 5)
+    assert again == pytest.approx(loss, rel=1e-5) and len(whole) == len(parts) > 50
+    _same_gradients(whole, parts)
+
+
+@pytest.mark.parametrize("which", ["all", "joker"])
+def test_blocks_that_run_again_have_the_same_gradients(prior: JokerPrior, tmp_path: Path, which: str) -> None:
+    config, ran = replace(CONFIG, trained=which), 0
+    loss, kept = _gradients(prior, tmp_path, config, 2)
+
+    def count(*_: object) -> None:
+        nonlocal ran
+        ran += 1
+
+    prior.reference.mid_block.attentions[0].transformer_blocks[0].register_forward_pre_hook(count)
+    again, rerun = _gradients(prior, tmp_path, replace(config, checkpointing=True), 2)
+    assert ran == 2
+    assert again == pytest.approx(loss, rel=1e-6) and len(kept) == len(rerun) > 50
+    _same_gradients(kept, rerun)
+
+
+def test_a_training_without_an_average_neither_holds_nor_writes_one(
+    captures: Captures, prior: JokerPrior, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, average=0.0)
+    training = _training(prior, tmp_path, config)
+    training.train(_pairs(captures), lambda p: p.step < 1, lambda step: None)
+    assert not training.averaged
+    tensors, _ = read_tensors(tmp_path / CHECKPOINT)
+    assert {name.split(".")[0] for name in tensors} == {"weights", "optimiser"}
+    now = [p.detach().clone() for p in training.parameters]
+    training.average_into()
+    assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
+    assert _training(prior, tmp_path, config).progress.step == 1
+
+
+def test_a_training_goes_on_with_less_memory(captures: Captures, prior: JokerPrior, tmp_path: Path) -> None:
+    _training(prior, tmp_path).train(_pairs(captures), lambda p: p.step < 1, lambda step: None)
+    again = _training(prior, tmp_path, replace(CONFIG, parts=2, checkpointing=True))
+    assert again.progress.step == 1
+
+
+@pytest.mark.parametrize("parts", [0, 3])
+def test_a_batch_has_no_empty_parts(parts: int) -> None:
+    with pytest.raises(BadInput, match="in 1 to 2 parts"):
+        replace(CONFIG, parts=parts)
