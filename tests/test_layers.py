@@ -42,7 +42,7 @@ ALLOWED = {
         *SHARED_OFFLINE,
         *TRACKED,
     ),
-    "offline/joker/captures": (*JOKER[:1], "offline.track", *SHARED_OFFLINE, *TRACKED),
+    "offline/joker/captures": (*JOKER[:1], "offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.media"),
     "offline/joker/world": (*JOKER[:2], "offline.studio", *SHARED_OFFLINE, *TRACKED),
     "offline/joker/prior": (*JOKER[:3], "offline.studio", *SHARED_OFFLINE, *TRACKED),
     "offline/joker/bank": (JOKER[3], "offline.tri2plane", *SHARED_OFFLINE, *TRACKED),

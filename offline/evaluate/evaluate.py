@@ -18,7 +18,7 @@ from offline.evaluate.reenact import Reenactment, cross, self_follows
 from offline.evaluate.report import as_json, provenance, still_flicker, training_log, view_figures
 from offline.evaluate.views import View, novel_views
 from offline.tri2plane.checkpoint import Run
-from runtime.media.video_file import mp4
+from runtime.media.mp4 import mp4
 
 VIDEO = "held-out.mp4"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from offline.track.reading import read_frames, stated
 from runtime.contract.axes import Array
 from runtime.contract.head_model import FACE_VERTICES, VERTICES
+from runtime.media.reading import VideoReader
 from runtime.tracking.mesh import FaceMesh
 
 LONGEST, MOST = 600.0, 36_000
@@ -28,6 +29,8 @@ SHARP_HEIGHT = 128
 """Pixels that a face is scaled to before its sharpness is measured, so that size does not count."""
 BRIGHTNESS = 64
 """The face's box as it is sampled for brightness: coarse, so that landmarks may be off by a little."""
+SAME_SHAPE = 0.02
+"""Logarithm of the ratio of two pictures' aspects below which they are the same shape; sizes are rounded to even."""
 
 Picture = NDArray[np.uint8]
 
@@ -52,6 +55,9 @@ class Looks:
     """[M], height of the largest other face near by, relative to the face's own; 0 for none, NaN between the looks."""
     width: int
     height: int
+    """Pixels: the largest of the sizes in the shape that most frames have."""
+    scale: Array
+    """[M], each frame's size as filmed over that one; NaN where its shape is another."""
     limited: bool
     """Whether the video goes on beyond what is looked at."""
 
@@ -69,6 +75,8 @@ class _Row(NamedTuple):
     sharpness: float
     brightness: Array | None
     other: float
+    width: int
+    height: int
 
 
 def look_at(video: Path, progress: bool = True) -> Looks:
@@ -76,10 +84,8 @@ def look_at(video: Path, progress: bool = True) -> Looks:
     rows: list[_Row] = []
     before: tuple[Picture, Array | None] | None = None
     next_look, limited = -np.inf, False
-    width = height = 0
-    total = stated(video).frames
-    with FaceMesh() as mesh:
-        for seconds, rgb in tqdm(read_frames(video), "landmarks", total, unit="frame", disable=not progress):
+    with FaceMesh() as mesh, VideoReader(video) as reader:
+        for seconds, rgb in tqdm(reader, "landmarks", reader.frames, unit="frame", disable=not progress):
             if len(rows) == MOST or (rows and seconds - rows[0].time > LONGEST):
                 limited = True
                 break
@@ -90,13 +96,14 @@ def look_at(video: Path, progress: bool = True) -> Looks:
                 next_look = seconds + OTHERS_EVERY
                 other = _other(mesh.faces(rgb), found, width / height)
             change, stir = (np.inf, np.inf) if before is None else _changes(rgb, *before)
-            rows.append(_Row(seconds, change, stir, found, *_texture(rgb, found), other))
+            rows.append(_Row(seconds, change, stir, found, *_texture(rgb, found), other, width, height))
             before = rgb, found
-    return _stacked(rows, width, height, limited)
+    return _stacked(rows, limited)
 
 
-def _stacked(rows: list[_Row], width: int, height: int, limited: bool) -> Looks:
-    times, change, stir, landmarks, sharpness, brightness, other = zip(*rows, strict=True)
+def _stacked(rows: list[_Row], limited: bool) -> Looks:
+    times, change, stir, landmarks, sharpness, brightness, other, widths, heights = zip(*rows, strict=True)
+    width, height, scale = common_size(widths, heights)
     no_face, no_light = np.full((VERTICES, 3), np.nan), np.full(FACE_VERTICES, np.nan)
     return Looks(
         np.array(times, np.float64),
@@ -108,8 +115,19 @@ def _stacked(rows: list[_Row], width: int, height: int, limited: bool) -> Looks:
         np.array(other, np.float32),
         width,
         height,
+        scale,
         limited,
     )
+
+
+def common_size(widths: Sequence[int], heights: Sequence[int]) -> tuple[int, int, Array]:
+    """The largest size in the shape that most of the frames [M] have, pixels, and `Looks.scale`."""
+    sizes = np.array([widths, heights], np.float64).T
+    shapes = np.log(sizes[:, 0] / sizes[:, 1])
+    alike = [np.abs(shapes - shape) < SAME_SHAPE for shape in np.unique(shapes)]
+    chosen = max(alike, key=lambda same: int(same.sum()))
+    largest = sizes[chosen][sizes[chosen][:, 1].argmax()]
+    return int(largest[0]), int(largest[1]), np.where(chosen, sizes[:, 1] / largest[1], np.nan).astype(np.float32)
 
 
 def _changes(rgb: Picture, last: Picture, landmarks: Array | None) -> tuple[float, float]:
@@ -117,9 +135,8 @@ def _changes(rgb: Picture, last: Picture, landmarks: Array | None) -> tuple[floa
     whole = _difference(rgb, last, THUMBNAIL)
     if landmarks is None:
         return whole, whole
-    left, top, right, bottom = _box(landmarks, rgb)
-    face = np.s_[top:bottom, left:right]
-    return whole, _difference(rgb[face], last[face], FACE_THUMBNAIL) if rgb[face].size else whole
+    face, before = (_cut(each, landmarks) for each in (rgb, last))
+    return whole, _difference(face, before, FACE_THUMBNAIL) if face.size and before.size else whole
 
 
 def _difference(a: Picture, b: Picture, side: int) -> float:
@@ -134,6 +151,12 @@ def _box(landmarks: Array, rgb: Picture) -> tuple[int, int, int, int]:
     pixels = landmarks[:FACE_VERTICES, :2] * size
     low, high = np.clip(np.floor(pixels.min(0)), 0, size), np.clip(np.ceil(pixels.max(0)), 0, size)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _cut(rgb: Picture, landmarks: Array) -> Picture:
+    """The visible part of a face."""
+    left, top, right, bottom = _box(landmarks, rgb)
+    return rgb[top:bottom, left:right]
 
 
 def sharpness(rgb: Picture, landmarks: Array) -> float:

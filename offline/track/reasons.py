@@ -17,6 +17,7 @@ class Reason(Enum):
     OTHER_FACE = ("another face beside it", "film yourself alone")
     OTHER_PERSON = ("another person", "film yourself alone")
     OTHER_FRAMING = ("much nearer or farther than usual", "film in one piece, without moving the camera or zooming")
+    OTHER_SHAPE = ("another shape of picture", "do not turn the camera while filming")
     SCRAP = ("a moment between two breaks", "film in one piece, without cuts")
     NO_FIT = ("no head fits", "show your whole face")
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.track.look import Looks, look_at
-from offline.track.reading import Stated, stated
 from offline.track.reasons import Reason, Verdicts
 from offline.track.verdict import judge
 from runtime.contract.axes import Array
 from runtime.errors import BadInput
+from runtime.media.reading import VideoReader
 from runtime.tracking.fit import Observation
 
 SHORTEST = 2.0
@@ -119,7 +119,7 @@ def see(video: Path, progress: bool = True) -> Seen:
         looks.height,
         looks.times,
         verdicts,
-        list(_notes(stated(video), looks)),
+        list(_notes(video, looks)),
     )
 
 
@@ -167,13 +167,24 @@ def _advice(runs: list[Run]) -> str:
     return " and ".join(commonest) or "film half a minute or more"
 
 
-def _notes(file: Stated, looks: Looks) -> Iterator[str]:
+def _notes(video: Path, looks: Looks) -> Iterator[str]:
+    with VideoReader(video) as file:
+        seconds, hdr = file.seconds, file.hdr
     end = float(looks.times[-1] - looks.times[0])
     if looks.limited:
         yield f"Only the first {end / 60:.1f} minutes are used."
-    elif file.seconds and end < COMPLETE * file.seconds - SHORTEST / 2:
-        yield f"The file says that it lasts {file.seconds:.1f} s, but only {end:.1f} s of it can be read: it was cut."
-    if file.hdr:
+    elif seconds and end < COMPLETE * seconds - SHORTEST / 2:
+        yield f"The file says that it lasts {seconds:.1f} s, but only {end:.1f} s of it can be read: it was cut."
+    sizes = np.unique(looks.scale[np.isfinite(looks.scale)])
+    if len(sizes) > 1:
+        yield (
+            f"The picture's height changes between {sizes[0] * looks.height:.0f} and {looks.height} pixels; all is "
+            f"used at {looks.width} × {looks.height}."
+        )
+    if not np.isfinite(looks.scale).all():
+        other = float(np.isnan(looks.scale).mean())
+        yield f"The picture's shape changes; {other:.0%} of the frames have another than most and are left out."
+    if hdr:
         yield "The file is coded for HDR screens; colours will look pale. Film without HDR."
     steps = np.diff(looks.times)
     if len(steps) and float(np.mean(np.abs(steps / np.median(steps) - 1) > STEADY)) > STEADY:

@@ -51,10 +51,11 @@ def judge(looks: Looks) -> tuple[Verdicts, NDArray[np.intp]]:
     """
     verdicts: Verdicts = [None] * len(looks)
     fresh = looks.stir >= SAME
+    _mark(verdicts, ~np.isfinite(looks.scale), Reason.OTHER_SHAPE)
     _mark(verdicts, ~fresh, Reason.REPEAT)
     _mark(verdicts, ~np.isfinite(looks.sharpness), Reason.NO_FACE)
     centres, heights = faces(looks)
-    _mark(verdicts, heights < TINY, Reason.TINY)
+    _mark(verdicts, heights * looks.scale < TINY, Reason.TINY)
     _mark(verdicts, _outside(looks) > OUTSIDE, Reason.LEAVES)
     if _kept(verdicts).any():
         _mark(verdicts, looks.sharpness < BLURRED * np.nanmedian(looks.sharpness), Reason.BLURRED)

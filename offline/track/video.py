@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -21,7 +22,6 @@ from offline.track.figures import Speed, figures
 from offline.track.matte import Matting
 from offline.track.overlay import Overlay, axes_in_picture
 from offline.track.performance import Performance, fit_performance
-from offline.track.reading import read_frames
 from offline.track.refine import refine
 from offline.track.report import write_report
 from offline.track.reprojection import projected, reprojection_errors
@@ -31,6 +31,7 @@ from offline.track.torso import torso_shifts
 from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
+from runtime.media.reading import read_frames
 
 FIRST_FOCAL = 1.2
 OVERLAY = "overlay.mp4"
@@ -146,7 +147,7 @@ def _write_frames(
     ):
         pending: deque[Future[None]] = deque()
         for number, (_, rgb) in frames:
-            square = crop.cut(rgb, clip.info.size)
+            square = crop.cut(_scaled(rgb, seen.width, seen.height), clip.info.size)
             if number in place:
                 if starts[place[number]]:
                     matting.forget_frame()
@@ -158,3 +159,10 @@ def _write_frames(
                 pending.popleft().result()
         for each in pending:
             each.result()
+
+
+def _scaled(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A picture [H, W, 3] at the size that the clip was measured in; recordings of calls change theirs."""
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

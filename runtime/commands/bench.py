@@ -34,7 +34,7 @@ from runtime.live.session import IN_FLIGHT
 from runtime.machine import machine, peak_memory_mb, versions
 from runtime.media.colour import Backdrop, camera_rgb
 from runtime.media.encode import VideoEncoder
-from runtime.media.video_file import VideoReader
+from runtime.media.reading import VideoReader
 from runtime.tracking.tracker import FaceTracker
 
 WIDTH, HEIGHT, FPS, BITRATE = 640, 480, 30.0, 1_500_000

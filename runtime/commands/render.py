@@ -17,9 +17,10 @@ from runtime.driving.repertoire import Repertoire
 from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
 from runtime.media.colour import Backdrop
+from runtime.media.mp4 import mp4
 from runtime.media.pixels import Pixels
+from runtime.media.reading import VideoReader
 from runtime.media.soundtrack import Soundtrack
-from runtime.media.video_file import VideoReader, mp4
 from runtime.tracking.tracker import FaceTracker
 
 TAIL = 0.7
@@ -68,7 +69,7 @@ def render_video(
 ) -> int:  # fmt: skip
     """Render `states` into the MP4 `out`, `size` pixels square (by default the avatar's), with a progress bar.
 
-    Returns the number of frames. Raises as `runtime.media.video_file.mp4` does.
+    Returns the number of frames. Raises as `runtime.media.mp4.mp4` does.
     """
     session, frames = avatar.new_renderer(), 0
     size = size or avatar.size

@@ -23,8 +23,9 @@ from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
 from runtime.live.session import MAX_PITCH, MAX_YAW
 from runtime.media.colour import Backdrop
+from runtime.media.mp4 import check_target
+from runtime.media.reading import MAX_FPS, MIN_FPS, VideoReader
 from runtime.media.soundtrack import Soundtrack
-from runtime.media.video_file import MAX_FPS, MIN_FPS, VideoReader, check_target
 
 SCRIPTS = (".yaml", ".yml", ".json")
 MIN_SIZE, MAX_SIZE = 64, 2048

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from runtime.media.video_file import VideoReader
+from runtime.media.reading import VideoReader
 from runtime.media.watermark import SECONDS, THRESHOLD, scores
 
 

@@ -12,7 +12,7 @@ import pytest
 from runtime.commands import bench
 from runtime.driving.performance import live_performance
 from runtime.errors import BadInput
-from runtime.media.video_file import mp4
+from runtime.media.mp4 import mp4
 from tests.commands.calling import LIMIT, call, start
 
 

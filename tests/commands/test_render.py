@@ -23,8 +23,9 @@ from runtime.contract.drive import EXPRESSIONS, INDEX, DriveState
 from runtime.driving.performance import Performance
 from runtime.errors import BadInput, Unavailable
 from runtime.media.colour import Backdrop
+from runtime.media.mp4 import check_target, mp4
+from runtime.media.reading import VideoReader
 from runtime.media.soundtrack import Soundtrack
-from runtime.media.video_file import VideoReader, check_target, mp4
 from tests.commands.calling import LIMIT, call, start
 
 SOUND_RATE = 48_000
@@ -148,7 +149,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runtime.media.video_file.os.replace", full)
+    monkeypatch.setattr("runtime.media.mp4.os.replace", full)
     with pytest.raises(Unavailable, match="No space left on device"), mp4(tmp_path / "a.mp4", 64, 64, 30) as writer:
         writer.write(np.full((96, 64), 128, np.uint8))
     assert list(tmp_path.iterdir()) == []
@@ -264,7 +265,11 @@ def test_sound_comes_along_and_in_time(tmp_path: Path) -> None:
 def test_a_silent_video_has_no_sound_track(tmp_path: Path) -> None:
     film(tmp_path / "a.mp4", [0.0, 0.1])
     with Soundtrack(tmp_path / "a.mp4", 0.0) as sound:
-        assert sound.stream is None and list(sound.until(10.0)) == []
+        with mp4(tmp_path / "b.mp4", 64, 64, 30, sound) as writer:
+            writer.write(np.full((96, 64), 128, np.uint8))
+        assert sound.lost is None
+    with av.open(str(tmp_path / "b.mp4")) as made:
+        assert [stream.type for stream in made.streams] == ["video"]
 
 
 @pytest.fixture(scope="module")

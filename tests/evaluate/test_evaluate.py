@@ -23,7 +23,7 @@ from offline.evaluate.views import VIEWS
 from offline.pages.html import number
 from offline.tri2plane.checkpoint import Run
 from runtime.errors import BadInput
-from runtime.media.video_file import VideoReader
+from runtime.media.reading import VideoReader
 from tests.tri2plane.tiny import tiny_clip, tiny_run
 
 

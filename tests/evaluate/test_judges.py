@@ -13,8 +13,8 @@ from offline.evaluate import identity
 from offline.evaluate.identity import SAME_PERSON
 from offline.evaluate.judges import Judges, distance
 from offline.evaluate.pictures import Picture
-from offline.track.reading import read_frames
 from runtime.errors import BadInput
+from runtime.media.reading import read_frames
 from tests.test_perceptual import weights
 
 SUBJECTS = Path(__file__).parents[3] / "shared/data/subjects"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offline.track.reading import read_frames
+from runtime.media.reading import read_frames
 
 DATA = Path(__file__).parents[3] / "shared/data"
 MILLISECONDS = Fraction(1, 1000)

@@ -12,7 +12,6 @@ import pytest
 from offline.clip import Clip, ClipInfo
 from offline.track.figures import Speed, dropped, figures, head_angles, missing
 from offline.track.overlay import Overlay, axes_in_picture
-from offline.track.reading import read_frames
 from offline.track.reasons import Reason
 from offline.track.report import write_report
 from offline.track.reprojection import projected, reprojection_errors
@@ -20,6 +19,7 @@ from offline.track.see import Seen
 from runtime.contract.axes import portrait_camera, quaternion_from_rotation, rotation_from_angles
 from runtime.contract.drive import INDEX
 from runtime.contract.head_model import HeadModel
+from runtime.media.reading import read_frames
 from runtime.tracking.slide import Slide
 
 COUNT, SIZE = 20, 64

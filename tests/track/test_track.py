@@ -12,12 +12,12 @@ import pytest
 from offline.clip import Clip, ClipInfo
 from offline.track import cli
 from offline.track.crop import Crop, camera_of, square_around
-from offline.track.reading import read_frames
 from offline.track.texture import mean_texture
 from offline.track.video import track_video
 from runtime.contract.axes import portrait_camera, rotation_from_angles
 from runtime.contract.head_model import FACE_VERTICES, HeadModel
 from runtime.errors import BadInput
+from runtime.media.reading import read_frames
 from runtime.tracking.fit import COEFFICIENTS, Solution
 from tests.track.films import noise, person, write_video
 

@@ -47,6 +47,7 @@ def clean() -> Looks:
         np.where(np.arange(COUNT) % 5 == 0, 0.0, np.nan).astype(np.float32),
         WIDTH,
         HEIGHT,
+        np.ones(COUNT, np.float32),
         limited=False,
     )
 

@@ -26,9 +26,9 @@ from offline.joker.captures.convert.captions import one_of_each
 from offline.joker.captures.convert.heads import chosen, fit_heads
 from offline.joker.captures.convert.people import Settings, Shot
 from offline.joker.captures.convert.stills import UNREADABLE, Finder
-from offline.track.reading import frames_at
 from offline.training.devices import choose_device
 from runtime.errors import BadInput
+from runtime.media.reading import VideoReader
 
 KINDS = ("emotion", "action", "face")
 """Of descriptions, in the order in which they are said: what comes last may be cut off."""
@@ -53,10 +53,11 @@ class Clip:
         shares = np.arange(1, settings.looked + 1) / (settings.looked + 1)
         stills = []
         try:
-            for _, rgb in frames_at(self.path, shares.tolist()):
-                caption = say(rgb) if say else one_of_each(self.texts, rng)
-                still = finder.find(rgb, caption, tally)
-                stills += [still] if still else []
+            with VideoReader(self.path) as reader:
+                for _, rgb in reader.at(shares.tolist()):
+                    caption = say(rgb) if say else one_of_each(self.texts, rng)
+                    still = finder.find(rgb, caption, tally)
+                    stills += [still] if still else []
         except BadInput:
             tally[UNREADABLE] += 1
         heads = fit_heads(stills, settings.size, tally) if stills else None

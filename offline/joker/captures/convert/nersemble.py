@@ -22,9 +22,9 @@ from offline.joker.captures.convert.heads import Heads, chosen, fit_heads, judge
 from offline.joker.captures.convert.nersemble_sentences import EXPRESSIVE, NOBODY, sentence
 from offline.joker.captures.convert.people import Settings, Shot
 from offline.joker.captures.convert.stills import UNREADABLE, Finder, Still
-from offline.track.reading import frames_at
 from offline.training.devices import choose_device
 from runtime.errors import BadInput
+from runtime.media.reading import VideoReader
 
 FRONTAL = "222200037"
 """The camera before the face."""
@@ -142,6 +142,7 @@ def _other_views(
 
 def _frames(path: Path, shares: Sequence[float], tally: Counter[str]) -> Iterator[tuple[float, Picture]]:
     try:
-        yield from frames_at(path, shares)
+        with VideoReader(path) as reader:
+            yield from reader.at(shares)
     except BadInput:
         tally[UNREADABLE] += 1
