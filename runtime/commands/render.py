@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def states_of_video(video: Path, fps: float, repertoire: Repertoire | None = Non
         while shown / fps < time + 1 / reader.fps - slack:
             yield performance.sample(shown / fps).state
             shown += 1
+        if reader.damaged:
+            print(f"{reader.damaged} pieces of '{video}' are damaged; the pictures there are left out", file=sys.stderr)
 
 
 def states_of_timeline(timeline: Timeline, fps: float, repertoire: Repertoire | None = None) -> Iterator[DriveState]:

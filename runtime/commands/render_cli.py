@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> None:
             avatar, part.states, args.out, part.fps, backdrop, camera, args.size, part.total, soundtrack
         )
     print(f"wrote {args.out}: {frames} frames, {frames / part.fps:.1f} s")
+    if soundtrack is not None and soundtrack.lost is not None:
+        print(soundtrack.lost, file=sys.stderr)
 
 
 def _check(args: argparse.Namespace) -> None:
