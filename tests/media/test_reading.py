@@ -7,6 +7,7 @@ import socket
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -50,13 +51,13 @@ def joined(path: Path, *pieces: list[np.ndarray]) -> Path:
     return path
 
 
-def film(path: Path, frames: list[np.ndarray], codec: str = "aac") -> None:
+def film(path: Path, frames: list[np.ndarray]) -> None:
     """Frames at 10 a second, and a quiet sound as long."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=10)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
-        sound = container.add_stream(codec, rate=16000, layout="mono")
+        sound = container.add_stream("aac", rate=16000, layout="mono")
         for frame in frames:
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
         container.mux(video.encode())
@@ -127,7 +128,7 @@ def test_what_is_transparent_shows_white_and_not_the_colour_hidden_there(
     rgba = np.full((64, 64, 4), (200, 0, 0, 0), np.uint8)
     rgba[:, :32, 3] = 255
     with av.open(str(tmp_path / name), "w") as container:
-        stream = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"} if codec == "libvpx" else {})
+        stream: Any = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"} if codec == "libvpx" else {})
         stream.width = stream.height = 64
         stream.pix_fmt = pixels
         for number in range(3):

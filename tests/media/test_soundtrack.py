@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -26,7 +27,7 @@ def write_beep(path: Path, codec: str, late: float = 0.0, layout: str = "mono", 
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
-        sound = container.add_stream(codec, rate=rate, layout=layout)
+        sound: Any = container.add_stream(codec, rate=rate, layout=layout)
         for number in range(FPS):
             shade = 230 if number == round(BEEP * FPS) else 60
             frame = av.VideoFrame.from_ndarray(np.full((96, 64), shade, np.uint8), format="yuv420p")
@@ -34,9 +35,9 @@ def write_beep(path: Path, codec: str, late: float = 0.0, layout: str = "mono", 
         container.mux(video.encode())
         channels = 2 if layout == "stereo" else 1
         samples = np.repeat((tone * 32767).astype(np.int16)[None], channels, 1)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "s16", layout)
-        frame.sample_rate, frame.pts, frame.time_base = rate, round(late * rate), Fraction(1, rate)
-        container.mux(sound.encode(frame))
+        heard = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "s16", layout)
+        heard.sample_rate, heard.pts, heard.time_base = rate, round(late * rate), Fraction(1, rate)
+        container.mux(sound.encode(heard))
         container.mux(sound.encode())
     return path
 
@@ -62,7 +63,7 @@ def beeps(film: Path) -> list[float]:
     loud = []
     with av.open(str(film)) as container:
         for frame in container.decode(audio=0):
-            samples = frame.to_ndarray()
+            samples: Any = frame.to_ndarray()
             full = 1.0 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
             sound = samples[0] if frame.format.is_planar else samples[0, :: len(frame.layout.channels)]
             loud += [frame.time + n / frame.sample_rate for n in np.flatnonzero(np.abs(sound / full) > 0.25)]
