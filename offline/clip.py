@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.files import replaced
+from offline.files import replaced, write_png, write_text
 from runtime.contract.axes import Camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
 from runtime.errors import BadInput
@@ -106,7 +106,7 @@ class Clip:
         (path / "frames").mkdir(parents=True, exist_ok=True)
         replaced(path / "drive.npz", lambda temporary: _save_arrays(temporary, checked))
         text = json.dumps(info.to_json(), indent=1)
-        replaced(path / "clip.json", lambda temporary: temporary.write_text(text))
+        write_text(path / "clip.json", text)
         return clip
 
     def with_torso(self, torso: NDArray[np.floating]) -> Clip:
@@ -153,10 +153,7 @@ class Clip:
         """Write one frame, uint8 RGBA [size, size, 4] with straight alpha; other processes never see half of it."""
         if rgba.shape != (self.info.size, self.info.size, 4) or rgba.dtype != np.uint8:
             raise ValueError(f"a frame must be uint8 [{self.info.size}, {self.info.size}, 4], got {rgba.shape}")
-        ok, data = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 3])
-        if not ok:
-            raise ValueError(f"frame {index} could not be encoded")
-        replaced(self.frame_path(index), lambda temporary: temporary.write_bytes(data.tobytes()))
+        write_png(self.frame_path(index), np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), np.uint8), 3)
 
     def state(self, index: int) -> DriveState:
         """The drive state of one frame."""

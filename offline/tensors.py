@@ -12,17 +12,28 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from offline.files import replaced
+from offline.files import clear_leftovers, replaced
 from runtime.errors import BadInput
 
 AGAIN = "delete it and run the same command again"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write tensors, wherever they are, and a description as JSON; a kill leaves the old file or the new one."""
+    """Write tensors, wherever they are, and a description as JSON; a kill leaves the old file or the new one.
+
+    Raises Unavailable where they cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    replaced(path, lambda temporary: save_file(kept, temporary, metadata={"mien": json.dumps(about)}))
+    clear_leftovers(path)
+    replaced(path, lambda temporary: _save(kept, temporary, {"mien": json.dumps(about)}))
+
+
+def _save(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=about)
+    except SafetensorError as error:  # how it tells what the system said
+        raise OSError(str(error)) from error
 
 
 def read_tensors(path: Path, otherwise: str = AGAIN) -> tuple[dict[str, Tensor], dict[str, Any]]:

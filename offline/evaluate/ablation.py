@@ -15,7 +15,7 @@ from offline.evaluate.held_out import chosen, columns, faces_found, look, means
 from offline.evaluate.judges import Judges
 from offline.evaluate.pictures import Picture, truth_and_prediction
 from offline.evaluate.report import as_json, device_name
-from offline.files import replaced
+from offline.files import write_text
 from offline.tri2plane.checkpoint import CPU, Run, load
 from offline.tri2plane.cli import new_run
 from offline.tri2plane.config import TrainConfig
@@ -130,7 +130,7 @@ def ablate(
         "absent": absent,
         "rows": [rows[v.key] for v in table.variants],
     }
-    (folder / "ablation.json").write_text(as_json(figures))
+    write_text(folder / "ablation.json", as_json(figures))
     frame = indices[len(indices) // 2]
     pictures = [truth_and_prediction(runs[v.key], clip, frame) for v in table.variants]
     return Ablation(figures, pictures[0][0], [made for _, made in pictures])
@@ -169,5 +169,5 @@ def _row(run: Run, clip: Clip, variant: Variant, indices: list[int], judges: Jud
         "steps": run.step, "minutes": run.seconds / 60, **{name: found[name] for name in FIGURES},
         **faces_found([faces for _, faces in frames]),
     }  # fmt: skip
-    replaced(path, lambda temporary: temporary.write_text(as_json(row)))
+    write_text(path, as_json(row))
     return dict(json.loads(path.read_text()))

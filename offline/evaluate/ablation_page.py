@@ -10,6 +10,7 @@ from offline.evaluate.comparison import comparison_table, definition_list
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.evaluate.report import about_machine
+from offline.files import write_text
 from offline.pages.html import Html, document, grid, number, paragraph, picture, section
 
 
@@ -28,7 +29,7 @@ def write_ablation_page(ablation: Ablation, folder: Path) -> Path:
         section("One held-out frame", _strip(ablation)),
     )
     path = folder / "index.html"
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -17,6 +17,7 @@ from offline.evaluate.pictures import Picture, eight_bit, fits, truth_and_predic
 from offline.evaluate.reenact import Reenactment, cross, self_follows
 from offline.evaluate.report import as_json, provenance, still_flicker, training_log, view_figures
 from offline.evaluate.views import View, novel_views
+from offline.files import write_text
 from offline.tri2plane.checkpoint import Run
 from runtime.media.mp4 import mp4
 
@@ -67,7 +68,7 @@ def evaluate(
     figures["views"] = view_figures(views)
     figures["per_frame"] = {"index": indices} | table
     figures["training"] = training_log(run.folder)
-    (folder / "report.json").write_text(as_json(figures))
+    write_text(folder / "report.json", as_json(figures))
     return Evaluation(figures, _samples(run, clip, indices, scores), views, crossed, folder)
 
 

@@ -26,6 +26,7 @@ from offline.evaluate.head_metrics import depth_error, neighbours, normal_error,
 from offline.evaluate.head_truth import HeadTruth, head_truth
 from offline.evaluate.judges import Judges, distance
 from offline.evaluate.report import as_json, device_name
+from offline.files import write_text
 from offline.joker.captures.views import View, camera_tensors, grid
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.memory import Batches
@@ -167,7 +168,7 @@ def evaluate_heads(
         "rows": [{"key": row, "label": ROWS[row], **_means(found[row])} for row in rows],
         "truth": _means(truth_row),
     }  # fmt: skip
-    (folder / "heads.json").write_text(as_json(figures))
+    write_text(folder / "heads.json", as_json(figures))
     return HeadTable(figures, truths, seen)
 
 
@@ -176,7 +177,7 @@ def _claim(folder: Path, asked: dict[str, Any]) -> None:
     if path.is_file() and json.loads(path.read_text()) != asked:
         raise BadInput(f"'{folder}' holds another evaluation; choose another folder or delete it")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asked))
+    write_text(path, json.dumps(asked))
 
 
 def _shown(

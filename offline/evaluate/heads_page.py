@@ -13,6 +13,7 @@ from offline.evaluate.definitions import METRICS, Metric
 from offline.evaluate.heads import ROWS, HeadTable
 from offline.evaluate.pictures import eight_bit
 from offline.evaluate.report import about_machine
+from offline.files import write_text
 from offline.pages.html import Html, document, grid, number, paragraph, picture, section
 
 SHARED = ("psnr", "ssim", "flip")
@@ -55,7 +56,7 @@ def write_heads_page(done: HeadTable, folder: Path) -> Path:
         section("Heads", *(_strips(done, n) for n in range(len(done.truths)))),
     )  # fmt: skip
     path = folder / "index.html"
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -16,6 +16,7 @@ from offline.evaluate.held_out import unbroken
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.evaluate.report import about_machine
 from offline.evaluate.views import View
+from offline.files import write_text
 from offline.metrics import flip
 from offline.pages.charts import line_chart
 from offline.pages.html import (
@@ -75,7 +76,7 @@ def write_page(evaluation: Evaluation) -> Path:
         _details(figures),
     )
     path = evaluation.folder / "index.html"
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from offline.files import replaced
 from offline.head_model.authored import Author
 from offline.head_model.identity import identity_basis
 from offline.head_model.refine import SubjectSequence, refine
@@ -64,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     permutation = mirror_permutation(read_canonical_face(options.canonical)[0])
     sequences = [sequence(see(video), model) for video in options.videos]
     model, slide = refine(model, Slide.none(), sequences, permutation)
-    model.save(SHIPPED)
-    np.savez_compressed(SLIDE, fields=slide.fields.astype(np.float32))
+    replaced(SHIPPED, model.save)
+    replaced(SLIDE, lambda temporary: np.savez_compressed(temporary, fields=slide.fields.astype(np.float32)))
 
 
 def sequence(seen: Seen, model: HeadModel) -> SubjectSequence:

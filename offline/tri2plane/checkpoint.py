@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from offline.files import replaced, write_text
 from offline.tensors import read_tensors, write_tensors
 from offline.training.optimiser import optimiser_tensors
 from offline.tri2plane.config import TrainConfig
@@ -132,9 +133,9 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
         tensors |= {f"polish.{k}": v for k, v in run.polishing.optimiser.items()}
         meta["polish"] = {"seconds": run.polishing.seconds, "random": run.polishing.random}
     if not (run.folder / HEAD_MODEL).exists():
-        run.head_model.save(run.folder / HEAD_MODEL)
+        replaced(run.folder / HEAD_MODEL, run.head_model.save)
     write_tensors(run.folder / "checkpoint.safetensors", tensors, meta)
-    (run.folder / "config.json").write_text(json.dumps(meta, indent=1))
+    write_text(run.folder / "config.json", json.dumps(meta, indent=1))
 
 
 def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tensor]]:

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 
 from offline.clip import Clip
+from offline.files import write_text
 from offline.metrics import psnr
 from offline.training.devices import choose_device
 from offline.tri2plane.checkpoint import Run, load, sampled
@@ -135,7 +136,7 @@ def _note(args: argparse.Namespace, stage: str, values: dict[str, Any]) -> None:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() and args.device != "cpu" else "none"
     figures["machine"] = {"gpu": gpu, "processor": platform.machine(), "torch": torch.__version__}
     figures.setdefault("presets", {}).setdefault(stage, {}).update(values)
-    path.write_text(json.dumps(figures, indent=1))
+    write_text(path, json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

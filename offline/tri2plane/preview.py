@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from offline.clip import Clip
+from offline.files import write_png
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.dataset import Batch, load_batch
 
@@ -41,6 +42,5 @@ def write_preview(run: Run, clip: Clip, count: int = 6) -> None:
     pixels = (sheet.permute(1, 2, 0).numpy()[..., ::-1] * 255 + 0.5).astype(np.uint8)
     folder = run.folder / "preview"
     folder.mkdir(exist_ok=True)
-    cv2.imwrite(
-        str(folder / f"{run.step:06d}.png"), cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    )
+    small = cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    write_png(folder / f"{run.step:06d}.png", np.asarray(small, np.uint8))

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from offline.files import replaced
+from offline.files import write_text
 from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, check_list
 from offline.tensors import AGAIN, read_about, read_tensors, write_tensors
 from offline.tri2plane.presets import Preset
@@ -136,8 +136,7 @@ def _made_from(folder: Path, expression: DistilledExpression) -> dict[str, Any]:
 def write_info(folder: Path, info: BankInfo) -> None:
     """Write ``bank.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(info.as_dict(), indent=1)
-    replaced(folder / "bank.json", lambda temporary: temporary.write_text(text))
+    write_text(folder / "bank.json", json.dumps(info.as_dict(), indent=1))
 
 
 def read_info(folder: Path) -> BankInfo:

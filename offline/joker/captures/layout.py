@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.config import from_mapping
-from offline.files import replaced
+from offline.files import write_png, write_text
 from runtime.errors import BadInput
 
 FORMAT, VERSION = "mien-captures", 1
@@ -89,8 +89,8 @@ def create(folder: Path, size: int, source: str) -> None:
 def write_frame(folder: Path, name: str, rgba: Picture, normals: Picture) -> None:
     """Write one frame's two pictures into a person's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(folder / f"{name}.png"), rgba[..., [2, 1, 0, 3]])
-    cv2.imwrite(str(folder / f"{name}.normals.png"), normals[..., ::-1])
+    write_png(folder / f"{name}.png", rgba[..., [2, 1, 0, 3]])
+    write_png(folder / f"{name}.normals.png", np.ascontiguousarray(normals[..., ::-1]))
 
 
 def finish(folder: Path, frames: Sequence[Frame]) -> None:
@@ -146,4 +146,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    replaced(path, lambda temporary: temporary.write_text(json.dumps(values)))
+    write_text(path, json.dumps(values))

@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from offline.files import write_text
 from offline.joker.captures.views import View, camera_tensors, grid
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.losses import fit_terms
@@ -220,7 +221,7 @@ def main() -> None:
         "hours_here": sum(part.seconds * part.times for part in done) / 3600,
         "gigabytes_a_second": here / 1e9, "hours_on_h200": [slow, fast], "assumed_shares": SHARES,
     }  # fmt: skip
-    args.out.write_text(json.dumps(figures, indent=1))
+    write_text(args.out, json.dumps(figures, indent=1))
     for part in done:
         print(f"{part.name:48} {part.seconds:8.2f} s {part.flop / 1e12:9.2f} TFLOP x {part.times}")
     print(f"one step of both stages for {FITTED} views {step:10.2f} s")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from offline.files import replaced
+from offline.files import write_png
 
 SHOWN = 9
 """Views in a preview, at most."""
@@ -21,5 +20,4 @@ def write_preview(path: Path, targets: Tensor, shown: Tensor) -> None:
     rows = [torch.cat(list(pictures[chosen].float().cpu().clamp(0, 1)), 2) for pictures in (targets, shown)]
     pixels = (torch.cat(rows, 1).permute(1, 2, 0).numpy()[..., ::-1] * 255 + 0.5).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = cv2.imencode(".png", pixels)[1].tobytes()
-    replaced(path, lambda temporary: temporary.write_bytes(data))
+    write_png(path, pixels)

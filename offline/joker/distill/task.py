@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.files import replaced
+from offline.files import write_png
 from offline.joker.bank.expressions import NEUTRAL, DistilledExpression
 from offline.joker.bank.folder import (
     Base,
@@ -131,9 +131,8 @@ def write_reference(folder: Path, picture: np.ndarray) -> None:
         if kept is None or kept.shape != picture.shape or np.abs(kept[..., ::-1] - picture.astype(float)).mean() > SAME:
             raise BadInput(f"'{folder}' was begun with another reference picture; give that one, or another folder")
         return
-    data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
     folder.mkdir(parents=True, exist_ok=True)
-    replaced(path, lambda temporary: temporary.write_bytes(data))
+    write_png(path, np.ascontiguousarray(picture[..., ::-1]))
 
 
 def read_reference(folder: Path, size: int) -> Tensor:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from offline.files import write_png, write_text
 from offline.joker.captures.convert import cli as convert_cli
 from offline.joker.captures.layout import Captures, read
 from offline.joker.prior.ambiguity import ask, cases
@@ -175,7 +175,7 @@ def _measure(args: argparse.Namespace) -> None:
         "cases": args.cases, "guidance": args.guidance, "right": answers.right, "psnr": answers.psnr,
         "right_without_text": answers.right_without_text, "right_of_truths": answers.right_of_truths,
     }  # fmt: skip
-    (args.out / "figures.json").write_text(json.dumps(figures, indent=1))
+    write_text(args.out / "figures.json", json.dumps(figures, indent=1))
     print(
         f"right look: {answers.right:.0%}, without the sentence {answers.right_without_text:.0%}, of the truths "
         f"{answers.right_of_truths:.0%}; {answers.psnr:.1f} dB; pictures in {args.out / 'answers.png'}"
@@ -192,4 +192,4 @@ def write_picture(path: Path, picture: Tensor) -> None:
     """[3, H, W], 0..1 → a PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values = (picture.clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).numpy()
-    cv2.imwrite(str(path), np.ascontiguousarray(values[..., ::-1]))
+    write_png(path, np.ascontiguousarray(values[..., ::-1]))

@@ -129,14 +129,17 @@ def pack(source: str | os.PathLike[str], folder: Path) -> None:
     `load_networks` does, and where `folder` is there already."""
     if folder.exists():
         raise BadInput(f"'{folder}' is there already; name a new folder")
-    load_networks(source).save_pretrained(folder)
-    for path in folder.glob("*/*.safetensors"):
+    fresh = folder.with_name(f".{folder.name}.writing")
+    shutil.rmtree(fresh, ignore_errors=True)
+    load_networks(source).save_pretrained(fresh)
+    for path in fresh.glob("*/*.safetensors"):
         halves = {name: value.half() if value.is_floating_point() else value for name, value in load_file(path).items()}
         save_file(halves, path, metadata={"format": "pt"})
-    for path in folder.rglob("*.json"):
+    for path in fresh.rglob("*.json"):
         values = json.loads(path.read_text())
         if values.pop("_name_or_path", None) is not None:  # a folder of this machine
             path.write_text(json.dumps(values, indent=2))
+    os.replace(fresh, folder)
 
 
 def save_networks(networks: JokerPrior, folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
-from offline.files import replaced
+from offline.files import write_text
 from offline.joker.captures.convert.framing import Framing, Lens
 from offline.joker.captures.convert.stills import Finder, Still
 from offline.joker.captures.layout import Frame, create, finish, write_frame
@@ -116,4 +116,4 @@ def convert_person(someone: Someone, out: Path, settings: Settings) -> None:
     else:
         finish(folder, frames)
     report = {"pictures": len(frames) if len(frames) >= LEAST else 0, "left_out": tally}
-    replaced(folder / REPORT, lambda temporary: temporary.write_text(json.dumps(report)))
+    write_text(folder / REPORT, json.dumps(report))
