@@ -36,15 +36,19 @@ def even_depths(near: Tensor, far: Tensor, samples: int, jitter: bool) -> tuple[
     return near[:, None] + (index + offset) * step, step
 
 
+OPAQUE = 128.0
+"""Optical thickness through which float32 sees nothing: exp(-OPAQUE) is 0."""
+
+
 @in_float32
 def composite_weights(optical: Tensor) -> Tensor:
     """Weights [B, S, N] of samples with optical thickness σ·δ [B, S, N] (Max 1995).
 
     ``w_i = exp(-Σ_{j<i} σ_j δ_j) · (1 - exp(-σ_i δ_i))``. The sum over the samples before is a product with a strictly
     lower-triangular matrix, which every export target knows, unlike cumprod. No wall is appended behind the last
-    sample, so the weights add up to the true opacity.
+    sample, so the weights add up to the true opacity. A thickness may be infinite.
     """
-    optical = optical.float()
+    optical = optical.float().clamp(max=OPAQUE)  # in the product below infinity would meet the triangle's zeros
     s = optical.shape[1]
     before = torch.tril(torch.ones(s, s, dtype=optical.dtype, device=optical.device), -1)
     return torch.exp(-(before @ optical)) * (1 - torch.exp(-optical))

@@ -24,6 +24,23 @@ def test_weights_add_up_to_the_opacity_and_no_wall_stands_behind() -> None:
     assert composite_weights(torch.zeros(1, 5, 1)).sum() == 0
 
 
+def test_behind_an_infinitely_dense_sample_nothing_is_seen() -> None:
+    half = math.log(2)
+    optical = torch.tensor([half, math.inf, 0.0, half, math.inf])[None, :, None].requires_grad_()
+    weights = composite_weights(optical)
+    assert weights[0, :, 0].tolist() == [0.5, 0.5, 0, 0, 0]
+    (weights * torch.arange(5.0)[None, :, None]).sum().backward()
+    assert optical.grad is not None and optical.grad[0, :, 0].tolist() == [-0.5, 0, 0, 0, 0]
+
+
+def test_the_opaque_limit_changes_no_weight() -> None:
+    torch.manual_seed(0)
+    optical = torch.rand(2, 7, 50) ** 8 * 400
+    s = optical.shape[1]
+    expected = torch.exp(-(torch.tril(torch.ones(s, s), -1) @ optical)) * (1 - torch.exp(-optical))
+    assert (optical > 128).any() and torch.equal(composite_weights(optical), expected)
+
+
 def test_weights_equal_the_running_product() -> None:
     torch.manual_seed(0)
     optical = torch.rand(2, 7, 5) * 3
