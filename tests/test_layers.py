@@ -30,7 +30,7 @@ ALLOWED = {
     "offline": ("offline", *TRACKED, "runtime.machine", "runtime.media"),
     "offline/training": ("offline.training", "offline.config", "offline.files", "offline.tensors"),
     "offline/pages": ("offline.pages", "offline.files", "runtime.contract"),
-    "offline/head_model": ("offline.head_model", "offline.track", "offline.clip", *TRACKED),
+    "offline/head_model": ("offline.head_model", "offline.track", "offline.clip", "offline.files", *TRACKED),
     "offline/studio": ("offline.studio", *SHARED_OFFLINE, "offline.track", *TRACKED, "runtime.machine"),
     "offline/track": ("offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine", "runtime.media"),
     "offline/tri2plane": ("offline.tri2plane", "offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine"),
