@@ -19,6 +19,7 @@ from mien_client import Connection, MessageRefused, MienClientError, connect  # 
 from mien_client.address import parse_address  # noqa: E402
 from mien_client.frame import parse  # noqa: E402
 
+from tests.streaming.caller import LIMIT  # noqa: E402
 from tests.streaming.prefix_proxy import PREFIX, behind_prefix  # noqa: E402
 from tests.streaming.serving import serving  # noqa: E402
 
@@ -26,13 +27,13 @@ from tests.streaming.serving import serving  # noqa: E402
 def against_a_server(client: Callable[[str], None], **settings: Any) -> None:
     async def scene() -> None:
         async with serving(**settings) as running:
-            await asyncio.wait_for(asyncio.to_thread(client, running.url), 20)
+            await asyncio.wait_for(asyncio.to_thread(client, running.url), LIMIT)
 
     asyncio.run(scene())
 
 
 def first(connection: Connection, count: int) -> list[Any]:
-    return [frame for frame, _ in zip(connection.frames(5.0), range(count), strict=False)]
+    return [frame for frame, _ in zip(connection.frames(LIMIT), range(count), strict=False)]
 
 
 def test_coefficients_go_in_and_pictures_come_out() -> None:
@@ -40,7 +41,7 @@ def test_coefficients_go_in_and_pictures_come_out() -> None:
         with connect(url) as avatar:
             assert avatar.hello["avatar"] == "fake"
             number = avatar.drive({"jawOpen": 1.0}, rotation=(0, 0, 0, 1))
-            for frame in avatar.frames(5.0):
+            for frame in avatar.frames(LIMIT):
                 picture = frame.array()
                 if frame.drive_sequence == number and picture[64, 24, 0] > 250:
                     break
@@ -98,7 +99,7 @@ def test_coefficients_are_taken_in_the_forms_of_other_programs() -> None:
     def client(url: str) -> None:
         for values in forms:
             with connect(url) as avatar:
-                for frame in avatar.frames(5.0):
+                for frame in avatar.frames(LIMIT):
                     avatar.drive(values)
                     if frame.drive_sequence and frame.array()[64, 24, 0] > 250:
                         break
@@ -111,7 +112,7 @@ def test_a_refused_message_is_an_exception_or_a_callback() -> None:
         with connect(url) as avatar:
             avatar.drive({"jawOpne": 1})
             with pytest.raises(MessageRefused, match="did you mean 'jawOpen'") as refusal:
-                first(avatar, 30)
+                first(avatar, 1000)
             assert refusal.value.about == "coefficients"
             assert len(first(avatar, 2)) == 2, "the connection goes on"
             with pytest.raises(ValueError, match="65536 bytes"):
@@ -119,7 +120,7 @@ def test_a_refused_message_is_an_exception_or_a_callback() -> None:
         refused: list[MessageRefused] = []
         with connect(url, on_problem=refused.append) as avatar:
             avatar.script("- at: soon")
-            for _ in avatar.frames(5.0):
+            for _ in avatar.frames(LIMIT):
                 if refused:
                     break
             assert [r.about for r in refused] == ["script"]
@@ -132,7 +133,7 @@ def test_the_path_of_the_address_is_kept() -> None:
         async with serving() as running, behind_prefix(running.url) as url:
             assert url.endswith(PREFIX)
             for address in (url, f"{url}/", f"{url}/?avatar=fake#token=t"):
-                await asyncio.wait_for(asyncio.to_thread(client, address), 20)
+                await asyncio.wait_for(asyncio.to_thread(client, address), LIMIT)
             with pytest.raises(MienClientError, match="answered 404"):
                 await asyncio.to_thread(client, url.removesuffix(PREFIX))
 

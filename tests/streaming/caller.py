@@ -24,9 +24,11 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 SDP = {"Content-Type": "application/sdp"}
+LIMIT = 120.0
+"""Seconds after which what is waited for counts as never coming, on however busy a machine."""
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = LIMIT) -> None:
     """Waits until the condition holds; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
@@ -58,6 +60,8 @@ class Caller:
         self.url = url
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.pictures: list[np.ndarray[Any, Any]] = []
+        self.stamps: list[int] = []
+        """The pictures' RTP timestamps."""
         self.messages: list[dict[str, Any]] = []
         self.records: list[list[Any]] = []
         self.session = ""
@@ -93,20 +97,20 @@ class Caller:
         await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
         return self
 
-    async def see(self, count: int, seconds: float = 6.0) -> np.ndarray[Any, Any]:
+    async def see(self, count: int, seconds: float = LIMIT) -> np.ndarray[Any, Any]:
         """Waits for `count` more pictures and returns the last."""
         target = len(self.pictures) + count
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.pictures) >= target)
         return self.pictures[-1]
 
-    async def see_until(self, red_above: int, seconds: float = 6.0) -> None:
+    async def see_until(self, red_above: int, seconds: float = LIMIT) -> None:
         """Waits until the avatar's jaw is as open as `red_above` (0..255) says."""
         async with asyncio.timeout(seconds):
             while (await self.see(1))[64, 24, 0] < red_above:
                 pass
 
-    async def say(self, message: dict[str, Any], seconds: float = 4.0) -> dict[str, Any]:
+    async def say(self, message: dict[str, Any], seconds: float = LIMIT) -> dict[str, Any]:
         """Sends a control message and returns the next reply."""
         await until(lambda: self.control.readyState == "open", seconds)
         before = len(self.messages)
@@ -137,12 +141,14 @@ class Caller:
         self._reader = asyncio.ensure_future(self._read(track))
 
     async def _read(self, track: MediaStreamTrack) -> None:
+        mapper: Any = getattr(self.pc.getReceivers()[0], "_RTCRtpReceiver__timestamp_mapper")  # noqa: B009 - private
         try:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.VideoFrame)
                 async with self._arrived:
                     self.pictures.append(frame.to_ndarray(format="rgb24"))
+                    self.stamps.append(((frame.pts or 0) + mapper._origin) % 2**32)
                     self._arrived.notify_all()
         except MediaStreamError:
             return

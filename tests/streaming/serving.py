@@ -16,7 +16,7 @@ from runtime.core import Server, listening
 from runtime.driving.performance import Performance
 from runtime.driving.repertoire import Repertoire
 from runtime.live.trackers import TrackerPool
-from tests.streaming.caller import Caller
+from tests.streaming.caller import LIMIT, Caller
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 
 
@@ -47,12 +47,13 @@ def free_port() -> int:
 @contextlib.asynccontextmanager
 async def serving(*avatars: FakeAvatar, **settings: Any) -> AsyncIterator[Running]:
     avatars = avatars or (FakeAvatar(),)
-    config = ServerConfig(port=free_port(), **settings)
+    sock = listening("127.0.0.1", 0)
+    config = ServerConfig(port=sock.getsockname()[1], **settings)
     repertoire = Repertoire(avatars[0].bank)
     server = Server(config, avatars, TrackerPool(FakeTracker), lambda _: Performance(repertoire=repertoire))
     stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(server.run(listening(config.host, config.port), stop, lambda address: ready.set()))
-    await asyncio.wait_for(ready.wait(), 5)
+    task = asyncio.create_task(server.run(sock, stop, lambda address: ready.set()))
+    await asyncio.wait_for(ready.wait(), LIMIT)
     try:
         async with aiohttp.ClientSession() as http:
             running = Running(server, http, f"http://127.0.0.1:{config.port}", avatars[0])
@@ -62,4 +63,4 @@ async def serving(*avatars: FakeAvatar, **settings: Any) -> AsyncIterator[Runnin
                 await asyncio.gather(*(caller.pc.close() for caller in running.callers))
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LIMIT)

@@ -18,7 +18,7 @@ from runtime import core
 from runtime.streaming import whip
 from runtime.streaming.pages import FILES
 from runtime.streaming.security import Access, guard, host_name
-from tests.streaming.caller import SDP
+from tests.streaming.caller import LIMIT, SDP, until
 from tests.streaming.serving import Running, serving
 
 
@@ -143,7 +143,7 @@ async def raw(running: Running, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.server.config.port)
     try:
         writer.write(request)
-        return await asyncio.wait_for(reader.read(4096), 5)
+        return await asyncio.wait_for(reader.read(4096), LIMIT)
     finally:
         writer.close()
 
@@ -172,26 +172,35 @@ def test_no_header_upsets_the_server() -> None:
 
 
 def test_an_offer_without_a_body_holds_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whip, "BODY_LIMIT", 0.5)
+    begun: list[web.Request] = []
+    body = whip._body
+
+    async def noted(request: web.Request) -> bytes:
+        begun.append(request)
+        return await body(request)
 
     async def scene() -> None:
         async with serving(max_sessions=2) as running:
             lines = ["POST /fake/whip HTTP/1.1", "Host: localhost", "Content-Type: application/sdp"]
             head = "\r\n".join([*lines, "Content-Length: 900", "", ""]).encode()
-            idle = [asyncio.create_task(raw(running, head)) for _ in range(4)]
-            await asyncio.sleep(0.1)
-            assert len(running.server.app.registry) == 0
-            caller = await running.caller().call("whep", direction="recvonly")
-            await caller.hang_up()
-            for answer in await asyncio.gather(*idle):
-                assert b" 408 " in answer and b"did not come within" in answer
+            with monkeypatch.context() as patch:
+                patch.setattr(whip, "_body", noted)
+                patch.setattr(whip, "BODY_LIMIT", LIMIT)
+                idle = [asyncio.create_task(raw(running, head)) for _ in range(4)]
+                await until(lambda: len(begun) == 4)
+                assert len(running.server.app.registry) == 0
+                caller = await running.caller().call("whep", direction="recvonly")
+                await caller.hang_up()
+            for task in idle:
+                task.cancel()
+            monkeypatch.setattr(whip, "BODY_LIMIT", 0.05)
+            answer = await raw(running, head)
+            assert b" 408 " in answer and b"did not come within" in answer
 
     asyncio.run(scene())
 
 
 def test_a_patch_must_bring_a_fragment_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whip, "BODY_LIMIT", 0.2)
-
     async def scene() -> None:
         async with serving() as running:
             caller = running.caller()
@@ -206,8 +215,9 @@ def test_a_patch_must_bring_a_fragment_in_time(monkeypatch: pytest.MonkeyPatch) 
 
             async def never() -> AsyncIterator[bytes]:
                 yield b"a="
-                await asyncio.sleep(1)
+                await asyncio.Event().wait()
 
+            monkeypatch.setattr(whip, "BODY_LIMIT", 0.05)
             async with running.http.patch(url, data=never(), headers=headers) as response:
                 assert response.status == 408
 

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from runtime.contract.wire import MAX_MESSAGE, Codec, Flag, Header, unpack
-from tests.streaming.caller import until
+from runtime.streaming.frames import MAX_UNACKED
+from tests.streaming.caller import LIMIT, until
 from tests.streaming.fakes import FakeAvatar
 from tests.streaming.serving import serving
 
 
 async def next_picture(socket: aiohttp.ClientWebSocketResponse) -> tuple[Header, bytes]:
     while True:
-        message = await socket.receive(5)
+        message = await socket.receive(LIMIT)
         if message.type is aiohttp.WSMsgType.BINARY:
             header, payload = unpack(message.data)
             return header, bytes(payload)
@@ -30,7 +31,7 @@ def test_pictures_come_in_order_and_show_the_coefficients() -> None:
             hello = await socket.receive_json()
             assert hello["type"] == "hello" and (hello["width"], hello["height"]) == (128, 128)
             last, sent = Header(Codec.RGBA8, Flag(0), -1, 0, 0, -1, 0, 0), 0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 while True:
                     await socket.send_json({"type": "coefficients", "values": {"jawOpen": 1.0}})
                     sent += 1
@@ -52,7 +53,7 @@ def test_a_refused_message_counts_among_the_clients_coefficients() -> None:
             await socket.send_json({"type": "coefficients", "values": {"jawOpen": "wide"}})
             await socket.send_json({"type": "coefficients", "values": {"jawOpen": 1.0}})
             shown = 0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 while not shown:
                     shown = (await next_picture(socket))[0].drive_sequence
             assert shown == 2
@@ -81,7 +82,7 @@ def test_the_codec_can_be_chosen_and_changed() -> None:
             header, payload = await next_picture(socket)
             assert header.codec is Codec.JPEG and payload[:2] == b"\xff\xd8"
             await socket.send_json({"type": "format", "codec": "rgba8"})
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(LIMIT):
                 while (await next_picture(socket))[0].codec is not Codec.RGBA8:
                     pass
 
@@ -91,20 +92,20 @@ def test_the_codec_can_be_chosen_and_changed() -> None:
 def test_a_client_that_acknowledges_late_gets_fewer_pictures_and_fresh_ones() -> None:
     async def scene() -> None:
         async with serving(fps=60.0) as running, running.http.ws_connect(f"{running.url}/fake/frames") as socket:
-            header, _ = await next_picture(socket)
-            await socket.send_json({"ack": header.sequence})
-            await asyncio.sleep(0.5)
-            waiting = []
-            while True:
-                try:
-                    async with asyncio.timeout(0.15):
-                        waiting.append((await next_picture(socket))[0].sequence)
-                except TimeoutError:
-                    break
-            assert len(waiting) <= 5, "no more than a few may be on their way"
+            (live,), (client,) = running.server.app.lives(), running.server.app.sockets.open
+            acknowledged = -1
+            while not client._acknowledges or len(client._in_flight) > MAX_UNACKED:
+                acknowledged = (await next_picture(socket))[0].sequence
+                await socket.send_json({"ack": acknowledged})
+            await until(lambda: len(client._in_flight) == MAX_UNACKED and client._in_flight[0] > acknowledged)
+            missed = live.counters()["viewerDropped"] + 15
+            await until(lambda: live.counters()["viewerDropped"] > missed)
+            waiting = [(await next_picture(socket))[0].sequence for _ in range(MAX_UNACKED)]
+            await socket.send_str("hello")
+            assert (await socket.receive(LIMIT)).type is aiohttp.WSMsgType.TEXT, "no further picture was on its way"
             await socket.send_json({"ack": waiting[-1]})
             fresh, _ = await next_picture(socket)
-            assert fresh.sequence - waiting[-1] > 10
+            assert fresh.sequence - waiting[-1] > 15
 
     asyncio.run(scene())
 
@@ -119,8 +120,9 @@ def test_a_client_that_does_not_read_costs_no_memory() -> None:
             )
             await reader.readuntil(b"\r\n\r\n")
             reader._transport.pause_reading()  # type: ignore[attr-defined]
-            await asyncio.sleep(1.5)
+            await until(running.server.app.lives)
             (live,) = running.server.app.lives()
+            await until(lambda: live.session.rendered > 150)
             client = next(iter(running.server.app.sockets.open))
             transport = client._socket._req.transport  # type: ignore[union-attr]
             assert transport is not None
@@ -149,7 +151,7 @@ def test_a_bad_message_is_answered_and_the_pictures_go_on(text: str, says: str) 
             await socket.receive_json()
             await socket.send_str(text)
             reply: dict[str, Any] = {}
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(LIMIT):
                 while not reply:
                     message = await socket.receive()
                     if message.type is aiohttp.WSMsgType.TEXT:
@@ -165,7 +167,7 @@ def test_messages_that_are_too_long_or_binary_end_the_connection(message: str | 
     async def scene() -> None:
         async with serving() as running, running.http.ws_connect(f"{running.url}/fake/frames") as socket:
             await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(LIMIT):
                 while (received := await socket.receive()).type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     pass
             assert received.type is aiohttp.WSMsgType.CLOSE and received.data == code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -76,9 +75,7 @@ def test_a_session_from_post_to_delete() -> None:
         async with serving() as running:
             caller = running.caller()
             sdp = await caller.offer(None, "recvonly")
-            begun = time.monotonic()
             async with running.http.post(f"{running.url}/fake/whep", data=sdp, headers=SDP) as response:
-                assert time.monotonic() - begun < 0.2
                 assert response.status == 201 and response.content_type == "application/sdp"
                 location, etag = response.headers["Location"], response.headers["ETag"]
                 answer = await response.text()
