@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -36,6 +37,9 @@ class FakeAvatar:
         self.cost = cost
         self.name = name
         self.fails = False
+        self.gate = threading.Event()
+        """While it is not set, no render comes back."""
+        self.gate.set()
         self.bank = BANK
 
     def new_renderer(self) -> FakeSession:
@@ -49,6 +53,7 @@ class FakeSession:
     def render(self, state: DriveState, camera: Camera | None = None) -> FakePicture:
         if self.avatar.fails:
             raise ArithmeticError("the fake was told to fail")
+        self.avatar.gate.wait()
         time.sleep(self.avatar.cost)
         rgba = np.zeros((SIZE, SIZE, 4), np.uint8)
         jaw = float(state.expression[INDEX["jawOpen"]])
