@@ -73,12 +73,13 @@ class FakeTracker:
     def __init__(self) -> None:
         self.closed = False
         self.resets = 0
+        self.person = 0
 
     def track(self, rgb: NDArray[np.uint8], timestamp: float) -> FakeFace | None:
         brightness = float(rgb.mean()) / 255
         if brightness < 0.05:
             return None
-        return FakeFace(DriveState(coefficients({"jawOpen": brightness}), timestamp=timestamp))
+        return FakeFace(DriveState(coefficients({"jawOpen": brightness}), timestamp=timestamp), self.person)
 
     def reset(self) -> None:
         self.resets += 1

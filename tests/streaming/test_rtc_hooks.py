@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
-from aiortc import RTCPeerConnection
+from aiortc import RTCPeerConnection, RTCRtpCodecParameters
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
 
+from runtime.media.encode import VideoEncoder
 from runtime.streaming.rtc_hooks import (
+    LONGEST_WAIT,
+    MOST_WAITING,
+    DecoderQueue,
     PromptJitterBuffer,
+    is_keyframe,
     last_sent_timestamp,
     receive_promptly,
     send_packets,
@@ -77,3 +84,97 @@ def test_arrivals_are_known_by_timestamp() -> None:
     rtp, second = buffer.arrival(3000)
     assert rtp == 0 and first is not None and second is not None and second >= first
     assert buffer.arrival(6000) == (3000, None), "not known, which is not now"
+
+
+class Waiting:
+    """A queue before a decoder with a clock of the test's own, and what was asked and dropped."""
+
+    def __init__(self, codec: str = "VP8") -> None:
+        self.now = 0.0
+        self.asked = self.dropped = 0
+        self.codec = RTCRtpCodecParameters(f"video/{codec}", 90_000)
+        self.queue = DecoderQueue(self._ask, self._drop, lambda: self.now)
+
+    def put(self, data: bytes, wait: float = 1 / 30) -> None:
+        self.queue.put((self.codec, JitterFrame(data, 0)))
+        self.now += wait
+
+    def get(self) -> bytes:
+        task = self.queue.get()
+        assert task is not None
+        return task[1].data
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+    def _drop(self, frames: int) -> None:
+        self.dropped += frames
+
+
+KEY, DELTA = b"\x10key", b"\x11delta"
+
+
+def test_a_decoder_that_keeps_up_gets_every_frame() -> None:
+    waiting = Waiting()
+    frames = [KEY] + [DELTA] * 200
+    for frame in frames:
+        waiting.put(frame)
+        assert waiting.get() == frame
+    assert (waiting.dropped, waiting.asked) == (0, 0)
+
+
+def test_what_waits_too_long_for_the_decoder_is_dropped_and_a_keyframe_asked_for() -> None:
+    waiting = Waiting()
+    waiting.put(KEY)
+    for _ in range(29):
+        waiting.put(DELTA)
+    assert waiting.dropped == 30 and len(waiting.queue._waiting) == 0 and waiting.asked == 1
+    for _ in range(30):
+        waiting.put(DELTA)
+    assert waiting.dropped == 60 and waiting.asked == 2, "asked again, but not with every frame"
+    waiting.put(KEY)
+    waiting.put(DELTA)
+    assert (waiting.get(), waiting.get()) == (KEY, DELTA)
+    assert waiting.dropped == 60
+
+
+def test_a_burst_waits_but_not_without_bound() -> None:
+    waiting = Waiting()
+    for _ in range(MOST_WAITING):
+        waiting.put(DELTA, 0.0)
+    assert waiting.dropped == 0
+    waiting.put(DELTA, 0.0)
+    assert waiting.dropped == MOST_WAITING + 1
+
+
+def test_a_keyframe_and_the_end_overtake_what_waits() -> None:
+    waiting = Waiting()
+    waiting.put(DELTA, LONGEST_WAIT)
+    waiting.put(KEY)
+    assert waiting.dropped == 1 and waiting.get() == KEY
+    waiting.put(DELTA)
+    waiting.queue.put(None)
+    assert waiting.queue.get() is None and waiting.dropped == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "data", "key"),
+    [
+        ("VP8", KEY, True),
+        ("VP8", DELTA, False),
+        ("VP8", b"", False),
+        ("H264", b"\x00\x00\x00\x01\x67sps\x00\x00\x00\x01\x68pps\x00\x00\x01\x65idr", True),
+        ("H264", b"\x00\x00\x00\x01\x09\x10\x00\x00\x01\x25idr", True),
+        ("H264", b"\x00\x00\x00\x01\x41slice", False),
+        ("H264", b"\x00\x00\x00\x01\x06sei\x00\x00\x01\x01slice", False),
+    ],
+)
+def test_keyframes_are_known(codec: str, data: bytes, key: bool) -> None:
+    assert is_keyframe(codec, data) is key
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_keyframes_of_real_encoders_are_known(codec: str) -> None:
+    encoder = VideoEncoder(codec, 64, 64, 30.0, 300_000)
+    packets = [encoder.encode(np.full((96, 64), 20 * i, np.uint8), 3000 * i) for i in range(4)]
+    assert [is_keyframe(codec, bytes(p)) for p in packets if p is not None] == [True, False, False, False]

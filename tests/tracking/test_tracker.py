@@ -174,6 +174,21 @@ def test_the_larger_of_two_faces_is_chosen_and_kept(tracker: FaceTracker) -> Non
     mirrored = np.ascontiguousarray(scene[:, ::-1])
     last = [tracker.track(mirrored, 6.0 + i / 30) for i in range(4)][-1]
     assert last is not None and last.landmarks[:, 0].mean() < 0.6
+    assert last is not None and found[-1] is not None
+    assert last.person != found[-1].person, "after so long it may be anybody"
+
+
+def test_a_larger_face_that_takes_over_is_somebody_else(tracker: FaceTracker) -> None:
+    face = portrait()[:256, 96:352]
+    alone = np.full((480, 640, 3), 90, np.uint8)
+    alone[240:460, 5:225] = cv2.resize(face, (220, 220))
+    both = alone.copy()
+    both[40:440, 235:635] = cv2.resize(face, (400, 400))
+    before = [tracker.track(alone, i / 30) for i in range(2)][-1]
+    after = [tracker.track(both, 1.0 + 1.1 * i) for i in range(4)]
+    assert before is not None and after[0] is not None and after[-1] is not None
+    assert after[0].landmarks[:, 0].mean() < 0.3 and after[0].person == before.person
+    assert after[-1].landmarks[:, 0].mean() > 0.4 and after[-1].person != before.person
 
 
 def test_the_start_hides_its_own_notices_alone(capfd: pytest.CaptureFixture[str]) -> None:
