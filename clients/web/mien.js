@@ -1,6 +1,6 @@
 // Mien in a page: one connection that brings the avatar and takes the camera, prompts and scripts.
 //
-//   import { connect } from 'https://server/mien.js'; // from any origin that the server was started with: --allow-origin
+//   import { connect } from './mien.js'; // by its address also in a page of an origin that the server was told to --allow-origin
 //   const mien = await connect(document.querySelector('video'));
 //   await mien.prompt('smile, then wink left');
 //   await mien.play(mien.expressions[0]?.name); // one of the expressions that only this avatar has
