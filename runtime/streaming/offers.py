@@ -79,6 +79,8 @@ class Offer:
     """Of its video, as the client sees it: sendrecv, sendonly or recvonly."""
     extensions: tuple[RTCRtpHeaderExtensionParameters, ...]
     """RTP header extensions that its video may carry."""
+    by_ffmpeg: bool
+    """Whether FFmpeg's WHIP publisher made it, whose certificate only GnuTLS takes (`runtime.streaming.gnutls`)."""
     refused: Mapping[int, str]
     """The answer's sections, by their place, for those that `sdp` lacks."""
 
@@ -135,7 +137,8 @@ def checked_offer(body: bytes) -> Offer:
     if direction == "inactive":
         raise OfferError(406, "the offer's video is inactive")
     refused = {place: section.refusal() for place, section in enumerate(sections) if section.rejected}
-    return Offer(sdp, direction, tuple(videos[0].rtp.headerExtensions), refused)
+    by_ffmpeg = any(line.startswith("o=FFmpeg ") for line in head.lines)
+    return Offer(sdp, direction, tuple(videos[0].rtp.headerExtensions), by_ffmpeg, refused)
 
 
 def is_fragment(body: bytes) -> bool:

@@ -24,6 +24,7 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from aiortc.mediastreams import MediaStreamError
 
 from runtime.contract.wire import WireError, parse_json
+from runtime.errors import Unavailable
 from runtime.live.camera import CameraFrame
 from runtime.live.control import problem
 from runtime.live.fan_out import EncodedFrame
@@ -37,6 +38,7 @@ from runtime.streaming.rtc_hooks import (
     receive_promptly,
     send_packets,
     show_at_once,
+    take_certificates,
 )
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,8 @@ class Peer:
             await pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self._prepare(pc.getTransceivers(), offer)
             await pc.setLocalDescription(await pc.createAnswer())
+        except Unavailable as error:
+            raise OfferError(406, str(error)) from None
         except (InternalError, InvalidAccessError, InvalidStateError, OperationError, ValueError) as error:
             raise OfferError(406, f"the offer cannot be answered: {error}") from None
         self._spawn(self._watch())
@@ -144,6 +148,8 @@ class Peer:
             channel.send(json.dumps(message, separators=(",", ":")))
 
     def _prepare(self, transceivers: list[RTCRtpTransceiver], offer: Offer) -> None:
+        for transport in {transceiver.receiver.transport for transceiver in transceivers}:
+            take_certificates(transport, offer.by_ffmpeg)
         for transceiver in transceivers:
             if transceiver.kind != "video":
                 transceiver.direction = "inactive"

@@ -1,8 +1,9 @@
 """What Mien changes inside aiortc, all in one place.
 
-aiortc 1.16 hands encoded packets through, but then ignores keyframe requests and bitrate estimates; and its receiver
-gives a frame to the decoder only when the next one begins, a frame's time late. Both are mended from outside, by name,
-on one connection's objects; `tests/streaming/test_rtc_hooks.py` fails where another release of aiortc has other names.
+aiortc 1.16 hands encoded packets through, but then ignores keyframe requests and bitrate estimates; its receiver gives
+a frame to the decoder only when the next one begins, a frame's time late; and it speaks DTLS only to peers with
+certificates on the common elliptic curves. All are mended from outside, by name, on one connection's objects;
+`tests/streaming/test_rtc_hooks.py` fails where another release of aiortc has other names.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+from aiortc import RTCDtlsTransport, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
+from OpenSSL import SSL
+
+from runtime.streaming.gnutls import GnutlsConnection, library
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 ONE_BYTE = 0xBEDE
@@ -37,6 +41,13 @@ H264_KEYFRAME = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65\x07\x27\x47\x67]")
 
 Task: TypeAlias = "tuple[RTCRtpCodecParameters, JitterFrame] | None"
 """What aiortc hands to its decoder's thread."""
+
+CIPHERS = b":".join(
+    b"ECDHE-%s-%s" % (certificate, cipher)
+    for cipher in (b"AES128-GCM-SHA256", b"CHACHA20-POLY1305", b"AES128-SHA", b"AES256-SHA")
+    for certificate in (b"ECDSA", b"RSA")
+)
+"""aiortc's DTLS ciphers, for peers with RSA certificates as well."""
 
 
 def _replace(owner: object, name: str, value: object) -> None:
@@ -221,3 +232,30 @@ def receive_promptly(receiver: RTCRtpReceiver, on_dropped: Callable[[int], None]
     ask: threading.Event = getattr(receiver, "_RTCRtpReceiver__decoder_error")  # noqa: B009 - a private name
     _replace(receiver, "_RTCRtpReceiver__decoder_queue", DecoderQueue(ask.set, on_dropped))
     return buffer
+
+
+def take_certificates(transport: RTCDtlsTransport, by_gnutls: bool) -> None:
+    """Lets the peer of `transport` have an RSA certificate or, shaking hands `by_gnutls`, one on any curve.
+
+    Call between offer and answer. Raises Unavailable where GnuTLS is missing.
+    """
+    certificate = getattr(transport, "_RTCDtlsTransport__local_certificate")  # noqa: B009 - a private name, on purpose
+    if not by_gnutls:
+        new_context = certificate._create_ssl_context
+
+        def context(srtp_profiles: Any) -> SSL.Context:
+            made: SSL.Context = new_context(srtp_profiles)
+            made.set_cipher_list(CIPHERS)
+            return made
+
+        _replace(certificate, "_create_ssl_context", context)
+        return
+    library()
+    shake_hands = transport._do_handshake
+
+    async def handshake() -> None:
+        connection: Any = GnutlsConnection(transport._role == "server", certificate._cert, certificate._key)
+        _replace(transport, "_ssl", connection)
+        await shake_hands()
+
+    _replace(transport, "_do_handshake", handshake)

@@ -90,12 +90,16 @@ class Caller:
     ) -> Caller:  # fmt: skip
         sdp = await self.offer(camera, direction, codec)
         async with self.http.post(f"{self.url}/{avatar}/{kind}", data=sdp, headers=SDP) as response:
-            self.status = response.status
-            self.answer = await response.text()
-            assert response.status == 201, self.answer
-            self.session = urljoin(str(response.url), response.headers["Location"])
-        await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+            await self.take(response)
         return self
+
+    async def take(self, response: aiohttp.ClientResponse) -> None:
+        """Reads what the server says to the offer and connects."""
+        self.status = response.status
+        self.answer = await response.text()
+        assert response.status == 201, self.answer
+        self.session = urljoin(str(response.url), response.headers["Location"])
+        await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
 
     async def see(self, count: int, seconds: float = LIMIT) -> np.ndarray[Any, Any]:
         """Waits for `count` more pictures and returns the last."""

@@ -20,6 +20,7 @@ from runtime.streaming.rtc_hooks import (
     last_sent_timestamp,
     receive_promptly,
     send_packets,
+    take_certificates,
 )
 
 
@@ -41,6 +42,8 @@ def test_the_names_are_still_there() -> None:
         assert asked == ["key", 400_000]
         assert last_sent_timestamp(transceiver.sender) == 0
         receive_promptly(transceiver.receiver, asked.append)
+        for by_gnutls in (False, True):
+            take_certificates(transceiver.receiver.transport, by_gnutls)
         await connection.close()
 
     asyncio.run(scene())
