@@ -22,7 +22,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from runtime.errors import BadInput
-from runtime.naming import unknown
+from runtime.naming import shown, unknown
 
 T = TypeVar("T")
 
@@ -218,7 +218,7 @@ def _of_type(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     wrong = isinstance(value, bool) and kind in (int, float)
     if isinstance(kind, type) and (wrong or not isinstance(value, kind)):
-        raise BadInput(f"{where} must be {kind.__name__}, got {value!r}")
+        raise BadInput(f"{where} must be {kind.__name__}, got {shown(value)}")
     return value
 
 

@@ -11,12 +11,12 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from runtime.documents import read_document
 from runtime.errors import BadInput
-from runtime.naming import unknown
+from runtime.naming import shown, unknown
 
 PREFIX = "MIEN_"
+MAX_BYTES = 64 * 1024
 DEFAULT_FILE = Path(__file__).parent / "assets" / "serve.yaml"
 """All settings with their defaults and a word on each; a test holds it to `ServerConfig`."""
 
@@ -90,11 +90,15 @@ def load(arguments: Mapping[str, Any], environment: Mapping[str, str], file: Pat
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text("utf-8"))
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+        content = read_document(data[:MAX_BYTES].decode("utf-8-sig"), str(file))
     except OSError as error:
         raise BadInput(f"cannot read the config file {file}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is not a YAML file: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is not UTF-8 text ({error.reason}); save it as UTF-8 YAML") from None
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{file} is larger than {MAX_BYTES // 1024} KiB; a file of settings is much smaller")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -120,9 +124,9 @@ def _converted(key: str, value: Any, place: str) -> Any:
                 raise ValueError
             return type(default)(number)
     except (TypeError, ValueError, KeyError):
-        raise BadInput(f"{place}: '{key}' cannot be {value!r}") from None
+        raise BadInput(f"{place}: '{key}' cannot be {shown(value)}") from None
     if value is not None and not isinstance(value, str):
-        raise BadInput(f"{place}: '{key}' must be a text, got {value!r}")
+        raise BadInput(f"{place}: '{key}' must be a text, got {shown(value)}")
     return value
 
 

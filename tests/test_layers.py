@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("offline", "export", "runtime", "clients")
 HEAVY = {"torch", "diffusers", "openvino", "onnxruntime", "onnx", "tensorrt"}
 
-BASE = ("runtime.errors", "runtime.naming", "runtime.telemetry")
+BASE = ("runtime.documents", "runtime.errors", "runtime.naming", "runtime.telemetry")
 """What every room may use."""
 DRIVING_BASE = ("runtime.driving.channels", "runtime.driving.easing", "runtime.driving.timeline")
 """What the language and its users share."""

@@ -23,11 +23,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any
 
 from runtime.contract.bank import BankExpression, checked_bank
 from runtime.errors import BundleError, Unavailable
+from runtime.naming import shown
 
 FORMAT = "mien-bundle"
 VERSION = 1
@@ -39,6 +41,13 @@ TRI2PLANE, JOKER = "tri2plane", "joker"
 LIMIT = 256 * 2**20
 """Largest member, bytes."""
 MANIFEST_LIMIT = 2**20
+MAX_PICTURE = 4096
+MAX_LATENT = 4096
+FIELD_TYPES: dict[str, type] = {
+    **dict.fromkeys(("name", "kind", "subject", "consent", "created"), str),
+    **dict.fromkeys(("picture", "latent"), int),
+    **dict.fromkeys(("preset", "files"), dict),
+}
 UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError)
 """What reading a zip file that is damaged, encrypted or packed in an unknown way may raise."""
 
@@ -160,13 +169,13 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, path: Path) -> byte
 def _parse(text: bytes, path: Path) -> Manifest:
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"the manifest of '{path}' is not valid JSON ({error}); bake it again") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BundleError(f"'{path}' is a zip file but not a bundle: its manifest's 'format' is not '{FORMAT}'")
     if values.get("version") != VERSION:
         raise BundleError(
-            f"the bundle '{path}' is of version {values.get('version')}, this Mien reads version {VERSION}; "
+            f"the bundle '{path}' is of version {shown(values.get('version'))}, this Mien reads version {VERSION}; "
             "bake it again"
         )
     return _manifest({k: v for k, v in values.items() if k not in ("format", "version")}, path)
@@ -176,18 +185,31 @@ def _manifest(values: dict[str, Any], path: Path) -> Manifest:
     try:
         graphs = {name: _graph(values["graphs"][name]) for name in GRAPHS}
         bank = checked_bank(values.get("bank", ()))
-        return Manifest(**{**values, "graphs": graphs, "bank": bank})
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"the manifest of '{path}' lacks or misnames a key ({error}); bake it again") from None
+        manifest = Manifest(**{**values, "graphs": graphs, "bank": bank})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BundleError(
+            f"the manifest of '{path}' lacks or misnames a key ({shown(str(error))}); bake it again"
+        ) from None
     except ValueError as error:
         raise BundleError(f"the manifest of '{path}' has a bank that cannot be: {error}; bake it again") from None
+    for name, kind in FIELD_TYPES.items():
+        value = getattr(manifest, name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise BundleError(f"the manifest of '{path}' has {shown(value)} for '{name}'; bake it again")
+    if not 0 < manifest.picture <= MAX_PICTURE or not 0 <= manifest.latent <= MAX_LATENT:
+        raise BundleError(f"the manifest of '{path}' has a size that cannot be; bake it again")
+    if not all(isinstance(listed, dict) for listed in manifest.files.values()):
+        raise BundleError(f"the manifest of '{path}' does not list sizes and hashes; bake it again")
+    return manifest
 
 
 def _graph(values: Mapping[str, Any]) -> GraphInfo:
-    def tensors(entries: list[Mapping[str, Any]]) -> tuple[Tensor, ...]:
-        return tuple(Tensor(e["name"], tuple(e["shape"]), e["dtype"]) for e in entries)
+    """Raises KeyError, TypeError or AttributeError where the values are not those of a graph."""
 
-    return GraphInfo(tensors(values["inputs"]), tensors(values["outputs"]), tuple(values["float32"]))
+    def tensors(entries: list[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+        return tuple(Tensor(str(e["name"]), tuple(index(n) for n in e["shape"]), str(e["dtype"])) for e in entries)
+
+    return GraphInfo(tensors(values["inputs"]), tensors(values["outputs"]), tuple(map(str, values["float32"])))
 
 
 def _checked(archive: zipfile.ZipFile, name: str, manifest: Manifest, path: Path) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runtime.contract.drive import EXPRESSIONS
-from runtime.naming import unknown
 
 LONGEST = 40
 """Characters of a name that are looked at."""
@@ -39,15 +38,14 @@ def coefficient(name: str) -> str | None:
     Matched without regard to case, ``_``, ``-`` and spaces, after the last dot, with ``L``/``R`` for Left and Right:
     ``JawOpen`` (Live Link, VMC), ``jaw_open``, ``eyeBlink_L`` (ARKit's own raw values, iFacialMocap),
     ``blendShape1.eyeBlink_L`` (Maya). None are MediaPipe's ``_neutral`` and the nine angles that Live Link Face adds
-    (HeadYaw … RightEyeRoll): a head turns by `rotation`, eyes by the eyeLook coefficients. Raises KeyError otherwise;
-    its text names the nearest ARKit name.
+    (HeadYaw … RightEyeRoll): a head turns by `rotation`, eyes by the eyeLook coefficients. Raises KeyError otherwise.
     """
     folded = _folded(name)
     if folded in _NAMES:
         return _NAMES[folded]
     if folded in _SILENT:
         return None
-    raise KeyError(unknown("coefficient", name[:LONGEST], EXPRESSIONS))
+    raise KeyError(name)
 
 
 LIVE_LINK: tuple[int, ...] = (len(EXPRESSIONS), len(EXPRESSIONS) + 9)

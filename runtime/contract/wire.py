@@ -32,8 +32,9 @@ from typing import Any
 
 import numpy as np
 
-from runtime.contract.drive import DETAIL, DriveState, checked, coefficients
+from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState, checked, coefficients
 from runtime.contract.names import LIVE_LINK, by_live_link, coefficient
+from runtime.naming import unknown
 
 MAGIC = b"MIEN"
 VERSION = 1
@@ -43,6 +44,8 @@ CLOCK_RATE = 90_000
 """Ticks a second of a video timestamp (RFC 3551)."""
 MAX_MESSAGE = 64 * 1024
 """Bytes of the longest JSON message either side accepts."""
+MOST = 128
+"""Coefficients in a message, unknown ones included."""
 
 NAMED = 3
 """Unknown coefficients that a refusal names."""
@@ -137,12 +140,12 @@ def _vector(message: Mapping[str, Any], key: str, length: int, default: tuple[fl
 def _coefficients(values: object) -> dict[str, float]:
     """The coefficients of a message by their ARKit names."""
     found: dict[str, float] = {}
-    unknown: list[str] = []
+    strange: list[str] = []
     for name, value in _named(values):
         try:
             known = coefficient(name)
-        except KeyError as error:
-            unknown.append(error.args[0])
+        except KeyError:
+            strange.append(name)
             continue
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise WireError(f"'{name[:SHOWN]}' must be a number")
@@ -150,14 +153,17 @@ def _coefficients(values: object) -> dict[str, float]:
             raise WireError(f"'{known}' is there twice, once as '{name[:SHOWN]}'")
         if known is not None:
             found[known] = value
-    if unknown:
-        more = len(unknown) - NAMED
-        raise WireError("; ".join(unknown[:NAMED]) + (f"; and {more} more" if more > 0 else ""))
+    if strange:
+        more = len(strange) - NAMED
+        named = [unknown("coefficient", name[:SHOWN], EXPRESSIONS) for name in strange[:NAMED]]
+        raise WireError("; ".join(named) + (f"; and {more} more" if more > 0 else ""))
     return found
 
 
 def _named(values: object) -> Iterable[tuple[str, object]]:
     """(name, value) of each coefficient, whichever of the three forms `values` has."""
+    if isinstance(values, dict | list) and len(values) > MOST:
+        raise WireError(f"'values' may have {MOST} coefficients, got {len(values)}")
     if isinstance(values, dict):
         return values.items()
     if isinstance(values, list):

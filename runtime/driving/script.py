@@ -37,6 +37,7 @@ import yaml
 from rapidfuzz import process
 
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, gaze_coefficients
+from runtime.documents import read_document
 from runtime.driving.channels import GROUPS
 from runtime.driving.easing import EASINGS
 from runtime.driving.language.prompts import parse
@@ -44,6 +45,7 @@ from runtime.driving.reach import Reach
 from runtime.driving.repertoire import Repertoire
 from runtime.driving.timeline import Segment, Timeline, delayed, through
 from runtime.errors import BadInput
+from runtime.naming import shown
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
@@ -92,17 +94,9 @@ def parse_script(text: str, name: str = "script", repertoire: Repertoire = COMMO
     """Read a script from its text; `name` stands in errors. Raises BadInput where it cannot be used."""
     if len(text) > MAX_BYTES:
         raise BadInput(f"The script '{name}' is larger than {MAX_BYTES // 1024} KiB; split it.")
-    try:
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadInput(f"{name}, line {line}: not valid YAML or JSON ({error.problem or 'unreadable'}).") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise BadInput(f"{name}: not valid YAML or JSON; look for stray characters.") from error
-    except RecursionError as error:
-        raise BadInput(f"{name}: nested too deeply for a script.") from error
+    document = read_document(text, name)
     top = _mapping(document, name, {"version", "title", "loop", "events"})
-    if top.get("version") != VERSION or isinstance(top["version"], bool):
+    if top.get("version") != VERSION or isinstance(top.get("version"), bool):
         raise BadInput(f"{name}: 'version' must be {VERSION}.")
     title, loop = top.get("title", ""), top.get("loop", False)
     if not isinstance(title, str) or not isinstance(loop, bool):
@@ -154,14 +148,14 @@ def _event(event: object, where: str, repertoire: Repertoire) -> list[Segment]:
         for key, usual in (("attack", 0.35), ("hold", 1.5), ("release", 0.45))
     )
     ease = fields.get("ease", "smooth")
-    if ease not in EASINGS:
-        raise BadInput(f"{where}: {_unknown(str(ease), EASINGS, 'easing')}")
+    if not isinstance(ease, str) or ease not in EASINGS:
+        raise BadInput(f"{where}: {_unknown(ease, EASINGS, 'easing')}")
     groups = _groups(fields.get("groups", []), where)
     if "keys" in fields:
-        return _keys(fields, start, attack, release, str(ease), groups, where, repertoire)
+        return _keys(fields, start, attack, release, ease, groups, where, repertoire)
     if not (_POSE | {"groups"}) & fields.keys():
         raise BadInput(f"{where}: says nothing to do; give it 'prompt', 'set', 'head', 'gaze', 'own' or 'keys'.")
-    return [Segment(_targets(fields, where, repertoire), start, attack, hold, release, str(ease), groups)]
+    return [Segment(_targets(fields, where, repertoire), start, attack, hold, release, ease, groups)]
 
 
 def _keys(
@@ -231,7 +225,7 @@ def _groups(value: object, where: str) -> frozenset[str]:
     names = _list(value, f"{where}, 'groups'", len(GROUPS))
     for name in names:
         if not isinstance(name, str) or name not in GROUPS:
-            raise BadInput(f"{where}: {_unknown(str(name), GROUPS, 'group')}")
+            raise BadInput(f"{where}: {_unknown(name, GROUPS, 'group')}")
     return frozenset(str(name) for name in names)
 
 
@@ -240,7 +234,7 @@ def _mapping(value: object, where: str, known: Collection[str], kind: str = "key
         raise BadInput(f"{where}: must be a list of 'key: value' pairs.")
     for key in value:
         if key not in known:
-            raise BadInput(f"{where}: {_unknown(str(key), known, kind)}")
+            raise BadInput(f"{where}: {_unknown(key, known, kind)}")
     return value
 
 
@@ -260,10 +254,11 @@ def _list(value: object, where: str, most: int) -> list[object]:
 
 def _number(value: object, where: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BadInput(f"{where} must be a number from {low:g} to {high:g}, not {str(value)[:40]!r}.")
+        raise BadInput(f"{where} must be a number from {low:g} to {high:g}, not {shown(value)}.")
     return float(value)
 
 
-def _unknown(name: str, known: Collection[str], kind: str) -> str:
-    found = process.extractOne(name[:80], sorted(known))
-    return f"'{name[:80]}' is not a known {kind}" + (f"; did you mean '{found[0]}'?" if found else ".")
+def _unknown(name: object, known: Collection[str], kind: str) -> str:
+    said = shown(name)
+    found = process.extractOne(said, sorted(known)) if isinstance(name, str) else None
+    return f"{said} is not a known {kind}" + (f"; did you mean '{found[0]}'?" if found else ".")

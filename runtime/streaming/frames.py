@@ -125,13 +125,13 @@ class FrameSocket:
                 await self._socket.close(code=1003, message=b"only JSON text is understood here")
                 return
             try:
-                reply = self._reply(parse_json(message.data))
+                reply = await self._reply(parse_json(message.data))
             except WireError as error:
                 reply = {"type": "problem", "detail": str(error)}
             if reply is not None:
                 await self._send(reply)
 
-    def _reply(self, message: dict[str, Any]) -> dict[str, Any] | None:
+    async def _reply(self, message: dict[str, Any]) -> dict[str, Any] | None:
         if "ack" in message:
             ack = message["ack"]
             if not isinstance(ack, int) or isinstance(ack, bool):
@@ -144,7 +144,7 @@ class FrameSocket:
         if message.get("type") == "format":
             self._codec = codec_named(str(message.get("codec")))
             return None
-        return self._live.control.handle(message)
+        return await self._live.control.handle(message)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_str(json.dumps(message, separators=(",", ":")))

@@ -55,6 +55,9 @@ WATCH = 2.0
 """Seconds between looks at a peer."""
 RECORDS = 6
 """Frame histories sent together."""
+MAX_WAITING = 32
+"""Control messages that wait for the one before, which may be a long script; further ones are refused."""
+BUSY = f"{MAX_WAITING} messages wait already; send fewer, or wait for the answers"
 MAX_BUFFERED = 256 * 1024
 """Bytes waiting in a data channel beyond which histories, and answers that nobody fetches, are dropped."""
 SENDING_FAILED = "the avatar's pictures could not be sent any more; connect again, and see the server's log"
@@ -80,6 +83,8 @@ class Peer:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._channels: dict[str, RTCDataChannel] = {}
         self._records: list[list[Any]] = []
+        self.messages_dropped = 0
+        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sender: Any = None
         self._buffer: PromptJitterBuffer | None = None
@@ -102,6 +107,7 @@ class Peer:
         except (InternalError, InvalidAccessError, InvalidStateError, OperationError, ValueError) as error:
             raise OfferError(406, f"the offer cannot be answered: {error}") from None
         self._spawn(self._watch())
+        self._spawn(self._answer_messages())
         return pc.localDescription.sdp
 
     async def close(self) -> None:
@@ -197,12 +203,25 @@ class Peer:
     def _on_control(self, text: str | bytes) -> None:
         if not self._drives:
             return
+        reply = None
         try:
-            reply = self._live.control.handle(parse_json(text))
+            message = parse_json(text)
+            if self._waiting.full():
+                self.messages_dropped += 1
+                reply = self._live.control.refuse(message, BUSY)
+            else:
+                self._waiting.put_nowait(message)
         except WireError as error:
             reply = {"type": "problem", "detail": str(error)}
         if reply is not None:
             self.send(reply)
+
+    async def _answer_messages(self) -> None:
+        """Does what the waiting messages ask, one after the other."""
+        while True:
+            reply = await self._live.control.handle(await self._waiting.get())
+            if reply is not None:
+                self.send(reply)
 
     def _sent(self, frame: EncodedFrame) -> None:
         """Notes a frame's history once its last packet is out; see `history` in mien.js for the order."""

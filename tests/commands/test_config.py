@@ -47,7 +47,7 @@ def test_lists_may_be_written_with_commas() -> None:
         ("allow_orgin: x", "unknown key 'allow_orgin'; did you mean 'allow_origin'?"),
         ("log_level: loud", "log_level must be one of"),
         ("- port", "must hold 'key: value' lines"),
-        ("port: [", "is not a YAML file"),
+        ("port: [", "not valid YAML"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(content: str, says: str, tmp_path: Path) -> None:

@@ -126,3 +126,27 @@ def test_a_member_that_unpacks_too_large_is_refused(bundle: Path, monkeypatch: p
     monkeypatch.setattr("runtime.contract.bundle.LIMIT", 100)
     with pytest.raises(BundleError, match="more than the 100 allowed"):
         read_bundle(Path(shutil.copy(bundle, bundle.with_name("c.mien"))))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", 3), ("picture", "large"), ("picture", True), ("picture", 10**9), ("latent", -1), ("consent", None),
+        ("preset", []), ("files", []), ("files", {"sr.onnx": "abc"}), ("bank", 3), ("bank", [{"name": "a"}]),
+        ("bank", [{"name": "a", "prompt": "b", "hold": 10**400}]), ("graphs", []), ("graphs", {"sr": 1}),
+        ("graphs", {graph: {"inputs": [3], "outputs": [], "float32": []} for graph in GRAPHS}),
+        ("graphs", {graph: {"inputs": [{"name": "a", "shape": ["b"], "dtype": "c"}]} for graph in GRAPHS}),
+        ("version", "x" * 9000), ("x" * 9000, 1),
+    ],
+)  # fmt: skip
+def test_a_manifest_with_a_value_that_cannot_be_is_refused_in_one_short_sentence(
+    bundle: Path, key: str, value: object
+) -> None:
+    with zipfile.ZipFile(bundle) as archive:
+        values = json.loads(archive.read("manifest.json"))
+    altered = json.dumps(values | {key: value}).encode()
+    with pytest.raises(BundleError) as raised:
+        read_bundle(rewritten(bundle, {"manifest.json": altered}))
+    assert len(str(raised.value)) < 600
+    with pytest.raises(BundleError, match="not valid JSON"):
+        read_bundle(rewritten(bundle, {"manifest.json": b"[" * 100_000}))

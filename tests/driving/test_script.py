@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
+import random
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from runtime.driving.channels import CHANNEL
 from runtime.driving.script import MAX_BYTES, MAX_EVENTS, Script, dump_script, load_script, parse_script
 from runtime.driving.timeline import Segment, Timeline
 from runtime.errors import BadInput
+from runtime.naming import LONGEST, shown
 
 EXAMPLE = Path(str(files("runtime.driving"))) / "examples" / "greeting.yaml"
 
@@ -73,9 +78,9 @@ def test_what_is_written_reads_back_the_same() -> None:
 
 ERRORS = [
     ("", "script: must be a list of 'key: value' pairs."),
-    ("a: [", "script, line 1: not valid YAML or JSON"),
+    ("a: [", "script, line 2: not valid YAML or JSON"),
     ("\x00", "script: not valid YAML or JSON"),
-    ("[" * 9000, "script: nested too deeply for a script."),
+    ("[" * 9000, "script, line 1: nested too deeply"),
     ("!!python/object/apply:os.system [id]", "script, line 1: not valid YAML or JSON"),
     ("{[1]: 2}", "script, line 1: not valid YAML or JSON"),
     ("events: []", "script: 'version' must be 1."),
@@ -89,7 +94,7 @@ ERRORS = [
     (_event("{at: 1, promt: smile}"), "script, event 1: 'promt' is not a known key; did you mean 'prompt'?"),
     (_event("{1: 2}"), "script, event 1: '1' is not a known key"),
     (_event("{at: 1}"), "script, event 1: says nothing to do"),
-    (_event("{at: -1, prompt: smile}"), "script, event 1, 'at' must be a number from 0 to 600, not '-1'."),
+    (_event("{at: -1, prompt: smile}"), "script, event 1, 'at' must be a number from 0 to 600, not -1."),
     (_event("{at: .nan, prompt: smile}"), "'at' must be a number"),
     (_event("{at: true, prompt: smile}"), "'at' must be a number"),
     (_event("{at: 1, hold: .inf, set: {jawOpen: 1}}"), "'hold' must be a number"),
@@ -97,7 +102,7 @@ ERRORS = [
         _event("{at: 1, set: {mouthSmleLeft: 1}}"),
         "'mouthSmleLeft' is not a known coefficient; did you mean 'mouthSmileLeft'?",
     ),
-    (_event("{at: 1, set: {jawOpen: 1.2}}"), "script, event 1, 'jawOpen' must be a number from 0 to 1, not '1.2'."),
+    (_event("{at: 1, set: {jawOpen: 1.2}}"), "script, event 1, 'jawOpen' must be a number from 0 to 1, not 1.2."),
     (_event("{at: 1, set: {jawOpen: wide}}"), "'jawOpen' must be a number from 0 to 1, not 'wide'."),
     (_event("{at: 1, head: {yaw: 90}}"), "head 'yaw' must be a number from -40 to 40"),
     (_event("{at: 1, head: {jaw: 9}}"), "'jaw' is not a known key; did you mean 'yaw'?"),
@@ -112,7 +117,16 @@ ERRORS = [
     (_event("{at: 1, keys: [{at: 1}, {at: 1}]}"), "key 2: 'at' must be later than that of the key before it."),
     (_event("{at: 1, keys: [{at: 0, prompt: nod}]}"), "event 1, key 1: 'prompt' is not a known key"),
     (_event("{at: 600, prompt: smile}"), "a script may last at most 600 s."),
-    (_event("{at: 2001-99-99}"), "script: not valid YAML or JSON"),
+    (_event("{at: 2001-99-99}"), "'at' must be a number from 0 to 600, not '2001-99-99'."),
+    (_event("{at: &a [1], hold: *a}"), "script, line 3: aliases ('*a') are not read; write the values out."),
+    (_event("{at: 1, set: {jawOpen: 1}, ease: [1]}"), "script, event 1: [1] is not a known easing."),
+    (_event("{at: 1, set: {jawOpen: 1}, ease: 3}"), "script, event 1: 3 is not a known easing."),
+    (_event("{at: !!timestamp x}"), "script, line 3: not valid YAML or JSON (tags"),
+    (_event("{at: 0x" + "f" * 30 + "}"), "'at' must be a number from 0 to 600, not a number of 120 bits."),
+    (_event("{at: 0x" + "f" * 5000 + "}"), "script, line 3: a text of 5002 letters; at most 2000 are read."),
+    ('{"version": 1, "title": "\ud800"}', "script: not valid YAML or JSON"),
+    ("version: 1\n---\nversion: 1", "script: holds several documents"),
+    ("[" + "0," * 30_000 + "]", "script, line 1: more than 20000 values"),
 ]
 
 
@@ -121,7 +135,65 @@ def test_what_cannot_be_used_is_said_in_one_sentence_with_its_place(text: str, m
     with pytest.raises(BadInput) as raised:
         parse_script(text)
     assert message in str(raised.value)
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_a_small_text_that_stands_for_much_is_refused_before_it_grows() -> None:
+    levels = [f"&a{n} [{','.join(['1' if n == 0 else f'*a{n - 1}'] * 9)}]" for n in range(40)]
+    with pytest.raises(BadInput, match="aliases"):
+        parse_script(_event(f"{{at: [{', '.join(levels)}]}}"))
+
+
+def test_an_error_looks_at_no_more_of_a_value_than_it_shows() -> None:
+    deep: object = 1
+    for _ in range(60):
+        deep = [deep] * 9  # 9 to the power of 60 numbers, were they written
+    assert shown(deep).startswith("[[") and len(shown(deep)) <= LONGEST
+    assert shown("x" * 10**6).startswith("'xxx") and len(shown("x" * 10**6)) <= LONGEST
+    assert shown(10**5000) == "a number of 16610 bits"
+    assert shown("two\nlines") == "'two\\nlines'"
+
+
+def _mutated(rng: random.Random, text: str) -> str:
+    """A document with a few of its pieces changed, as a careless program or a hostile one would."""
+    odd = (
+        "[1]", "{}", "null", "-1", ".inf", ".nan", "1e999", "'", '"', "[", "]", "{", "}", ":", "*a", "&a", "!!int x",
+        "!!python/name:os.system", "true", "2001-99-99", "1:1:1", "0x" + "f" * 50, "<<", "=", "- ", "\n", "\x00",
+        "\ud800", "?", "|", ">", "%TAG", "---", "...", "9" * 5000, "[" * 50, "'', ",
+    )  # fmt: skip
+    for _ in range(rng.randint(1, 4)):
+        pieces = re.split(r"(\W)", text)
+        kind, at = rng.random(), rng.randrange(len(pieces))
+        if kind < 0.6:
+            pieces[at] = rng.choice(odd)
+        elif kind < 0.8:
+            del pieces[at : at + rng.randint(1, 5)]
+        else:
+            pieces[at:at] = pieces[rng.randrange(len(pieces)) :][: rng.randint(1, 8)]
+        text = "".join(pieces)
+    return text
+
+
+def test_never_raises_anything_but_bad_input() -> None:
+    rng = random.Random(5)
+    yaml_text = EXAMPLE.read_text()
+    full = """
+version: 1
+loop: true
+events:
+  - {at: 1, set: {jawOpen: 0.6}, head: {yaw: 10, z: 0.5}, gaze: {pitch: -10}, own: {}, attack: 0.2, groups: [brows]}
+  - {at: 2, ease: linear, release: 1, keys: [{at: 0, set: {jawOpen: 0.2}}, {at: 1, head: {pitch: 1}}]}
+  - {at: 3, prompt: smile twice}
+"""
+    json_text = json.dumps(yaml.safe_load(full))
+    for _ in range(1500):
+        text = _mutated(rng, rng.choice((yaml_text, full, json_text)))
+        try:
+            timeline = parse_script(text).timeline
+        except BadInput as error:
+            assert len(str(error)) < 500, text
+            continue
+        assert math.isfinite(timeline.duration) and np.isfinite(timeline.sample(1.0).values).all()
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import threading
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from runtime.driving.script import Script
+from runtime.driving.timeline import Timeline
+from runtime.streaming.peer import MAX_WAITING
 from tests.streaming.caller import LIMIT, Camera, until
 from tests.streaming.serving import serving
 
@@ -85,6 +90,34 @@ def test_control_messages_are_answered() -> None:
                 reply = await caller.say(message)
                 assert reply["type"] == "problem" and says in reply["detail"]
             await caller.see(2)
+            await caller.hang_up()
+
+    asyncio.run(scene())
+
+
+def test_messages_behind_a_long_script_wait_in_order_and_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def slow(text: str, **_: object) -> Script:
+        assert go_on.wait(60)
+        return Script(Timeline())
+
+    monkeypatch.setattr("runtime.live.control.parse_script", slow)
+
+    async def scene() -> None:
+        async with serving() as running:
+            caller = await running.caller().call()
+            await until(lambda: caller.control.readyState == "open")
+            caller.messages.clear()
+            caller.control.send(json.dumps({"type": "script", "text": "x", "id": 0}))
+            for number in range(1, MAX_WAITING + 11):
+                caller.control.send(json.dumps({"type": "ping", "id": number}))
+            await until(lambda: len(caller.messages) >= 9)
+            assert {reply["type"] for reply in caller.messages} == {"problem"}, "only those beyond the bound"
+            go_on.set()
+            await until(lambda: len(caller.messages) >= MAX_WAITING + 11)
+            answered = [reply["id"] for reply in caller.messages if reply["type"] != "problem"]
+            assert answered == list(range(len(answered))) and len(answered) > MAX_WAITING
             await caller.hang_up()
 
     asyncio.run(scene())

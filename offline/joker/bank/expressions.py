@@ -19,12 +19,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from runtime.contract.bank import BankExpression
 from runtime.contract.drive import BANK, Array, coefficients
+from runtime.documents import read_document
 from runtime.errors import BadInput
-from runtime.naming import unknown
+from runtime.naming import shown, unknown
 
 NEUTRAL = "neutral"
 LISTS = Path(__file__).with_name("lists")
@@ -62,16 +61,16 @@ class DistilledExpression(BankExpression):
     def from_dict(cls, values: object) -> DistilledExpression:
         """Raises BadInput, naming the nearest known key, on an unknown one."""
         if not isinstance(values, Mapping):
-            raise BadInput(f"an expression is a mapping with {', '.join(_KEYS)}, got {values!r:.60}")
+            raise BadInput(f"an expression is a mapping with {', '.join(_KEYS)}, got {shown(values)}")
         for key in values:
             if key not in _KEYS:
                 raise BadInput(unknown("key in an expression", str(key), _KEYS))
         for key in ("name", "prompt"):
             if not isinstance(values.get(key), str):
-                raise BadInput(f"expression {values.get('name', '')!r:.60} needs the text '{key}'")
+                raise BadInput(f"expression {shown(values.get('name', ''))} needs the text '{key}'")
         name, given = values["name"], values.get("coefficients") or {}
         if not isinstance(given, Mapping):
-            raise BadInput(f"'{name}': coefficients are a mapping such as {{jawOpen: 0.5}}, got {given!r:.60}")
+            raise BadInput(f"'{name}': coefficients are a mapping such as {{jawOpen: 0.5}}, got {shown(given)}")
         return cls(name, values["prompt"], dict(given), values.get("drive"), values.get("hold", cls.hold))
 
 
@@ -85,11 +84,9 @@ def load_expressions(path: Path) -> list[DistilledExpression]:
     if len(data) > MAX_BYTES:
         raise BadInput(f"'{path}' is larger than {MAX_BYTES // 1024} KiB; a list of expressions is much smaller")
     try:
-        document = yaml.safe_load(data.decode("utf-8-sig"))
+        document = read_document(data.decode("utf-8-sig"), f"'{path}'")
     except UnicodeDecodeError as error:
         raise BadInput(f"'{path}' is not UTF-8 text; save it as UTF-8 YAML") from error
-    except yaml.YAMLError as error:
-        raise BadInput(f"'{path}' is not YAML ({' '.join(str(error).split())})") from error
     try:
         return _of_document(document)
     except BadInput as error:

@@ -56,7 +56,7 @@ expressions:
         ("expressions: [{name: ../a, prompt: b}]", "'../a' is no name"),
         ("expressions: [{name: a b, prompt: b}, {name: A-b, prompt: b}]", "the name 'a-b' comes twice"),
         ("expressions: [{name: a, prompt: b, drive: jawOpen}, {name: c, prompt: b, drive: jawOpen}]", "comes twice"),
-        ("expressions: [", "not YAML"),
+        ("expressions: [", "not valid YAML"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_file(tmp_path: Path, text: str, says: str) -> None:
