@@ -53,8 +53,8 @@ def test_the_next_publisher_finds_neither_range_nor_prompt_nor_tracker_of_the_la
             fresh = await mouth(live, 0.6, 1, 0.0)
             assert await mouth(live, 1.0, 60, 1.0) > 0.95
             assert await mouth(live, 0.6, 1, 4.0) < fresh - 0.1, "the range is learned"
-            live.control.handle({"type": "prompt", "text": "smile for 60 seconds"})
-            live.control.handle({"type": "view", "yaw": 0.5})
+            await live.control.handle({"type": "prompt", "text": "smile for 60 seconds"})
+            await live.control.handle({"type": "view", "yaw": 0.5})
             performance, now = live.session.performance, time.monotonic()
             assert performance.prompt.sample(now) is not None
             tracked = live.counters()["cameraTracked"]
