@@ -10,6 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.streaming.caller import LIMIT
+
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -22,7 +24,7 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-def wait_for(page: Page, condition: str, seconds: float = 15.0) -> None:
+def wait_for(page: Page, condition: str, seconds: float = LIMIT) -> None:
     """Waits until a JavaScript expression holds; Playwright's own way needs eval, which the page forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(condition):
@@ -38,8 +40,9 @@ def browsing(url: str | None, camera: Path | None = None, flags: tuple[str, ...]
         flags = (*flags, f"--use-file-for-fake-video-capture={camera}")
     errors: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags], timeout=1000 * LIMIT)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(1000 * LIMIT)
         page.on("pageerror", lambda error: errors.append(str(error)))
         try:
             if url is not None:

@@ -74,6 +74,13 @@ def free_port() -> int:
         return port
 
 
+def open_sessions(url: str) -> int:
+    """How many sessions a server has, by its own metrics."""
+    with urlopen(f"{url}/metrics", timeout=LIMIT) as response:
+        lines = response.read().decode().splitlines()
+    return next(int(float(line.split()[-1])) for line in lines if line.startswith('avatar_sessions{state="open"}'))
+
+
 @contextlib.contextmanager
 def server_process(*arguments: str, stub: bool = False, wait: bool = True) -> Iterator[ServerProcess]:
     """`mien serve` with these arguments on a free port, or the one with fake parts; it must end cleanly on Ctrl-C."""

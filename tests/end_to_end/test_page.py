@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from runtime.commands.demo import DEMO
-from tests.end_to_end.browsing import ANY_CAMERA, browsing, chromium, wait_for
+from tests.end_to_end.browsing import ANY_CAMERA, LIMIT, browsing, chromium, wait_for
 from tests.end_to_end.driving import camera_file, real_video
 from tests.end_to_end.measure import main as measure
-from tests.end_to_end.process import server_process
+from tests.end_to_end.process import open_sessions, server_process
 from tests.end_to_end.signals import NAMES, compare, face_signals
 
 pytestmark = [
@@ -48,15 +48,15 @@ def test_the_page_is_alive_then_follows_then_acts() -> None:
     with server_process(stub=True) as server, browsing(server.url) as page:
         wait_for(page, LIVE)
         opened = page.evaluate("mien.stats().milestones")
-        assert opened["shown"] - opened["posted"] < 1500
-        wait_for(page, "mien.stats().fps > 15")
+        assert 0 < opened["posted"] < opened["answered"] < opened["shown"]
+        wait_for(page, "mien.stats().fps > 0 && mien.stats().framesDecoded > 15")
         assert page.evaluate("mien.stats().source") == "idle"
 
         page.click("button#use-camera")
         wait_for(page, "mien.stats().source === 'camera' && mien.stats().delayMs.p50 !== null")
         stats = page.evaluate("mien.stats()")
         assert set(stats) >= {"fps", "delayMs", "framesDecoded", "framesDropped", "source"}
-        assert 0 < stats["delayMs"]["p50"] <= stats["delayMs"]["p95"] < 1000
+        assert 0 < stats["delayMs"]["p50"] <= stats["delayMs"]["p95"] < 1000 * LIMIT
         assert page.get_attribute("#use-camera", "aria-pressed") == "true"
 
         page.fill("input#prompt", "open your mouth")
@@ -102,7 +102,8 @@ def test_without_a_camera_the_page_says_so_and_goes_on(flags: tuple[str, ...], s
         wait_for(page, "document.getElementById('notice').textContent !== ''")
         assert says in page.inner_text("#notice")
         assert page.get_attribute("#use-camera", "aria-pressed") == "false"
-        wait_for(page, "mien.stats().fps > 10")
+        before = page.evaluate("mien.stats().framesDecoded")
+        wait_for(page, f"mien.stats().framesDecoded > {before + 10}")
 
 
 def test_dragging_and_keys_turn_the_view() -> None:
@@ -123,15 +124,15 @@ def test_dragging_and_keys_turn_the_view() -> None:
 
 
 def test_a_closed_tab_ends_its_session_at_once() -> None:
-    with server_process(stub=True) as server:
-        with browsing(server.url) as page:
-            wait_for(page, LIVE)
-            page.goto("about:blank")
-            time.sleep(0.5)
-        with browsing(server.url) as page:
-            wait_for(page, LIVE)
-            metrics = page.evaluate("fetch('/metrics').then((r) => r.text())")
-            assert 'avatar_sessions{state="open"} 1' in metrics
+    """By its goodbye: this server waits for ever on those who say nothing."""
+    with server_process("--silent-limit", "inf", stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        assert open_sessions(server.url) == 1
+        page.goto("about:blank")
+        end = time.monotonic() + LIMIT
+        while open_sessions(server.url):
+            assert time.monotonic() < end, "its session is still there"
+            time.sleep(0.05)
 
 
 def test_the_page_comes_back_after_its_connection_was_cut() -> None:
@@ -141,8 +142,8 @@ def test_the_page_comes_back_after_its_connection_was_cut() -> None:
         wait_for(page, LIVE)
         page.evaluate("() => { window.states = []; mien.addEventListener('state', (e) => states.push(e.detail)); }")
         page.evaluate("fetch(window.sessions[0], { method: 'DELETE' })")
-        wait_for(page, "window.states.includes('reconnecting')", 30)
-        wait_for(page, LIVE, 30)
+        wait_for(page, "window.states.includes('reconnecting')")
+        wait_for(page, LIVE)
 
 
 def test_signals_of_a_face_agree_with_themselves() -> None:

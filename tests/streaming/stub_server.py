@@ -12,10 +12,12 @@ from runtime.core import Server, listening
 from runtime.driving.performance import Performance
 from runtime.driving.repertoire import Repertoire
 from runtime.live.trackers import TrackerPool
+from runtime.streaming import peer
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 
 
 async def main(args: argparse.Namespace) -> None:
+    peer.SILENT_LIMIT = args.silent_limit
     stop = asyncio.Event()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # its threads cannot hide a leak
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -36,4 +38,5 @@ if __name__ == "__main__":
     parser.add_argument("--avatar", action="append")
     parser.add_argument("--max-sessions", type=int, default=8)
     parser.add_argument("--token")
+    parser.add_argument("--silent-limit", type=float, default=peer.SILENT_LIMIT)
     asyncio.run(main(parser.parse_args()))
