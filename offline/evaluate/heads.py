@@ -194,10 +194,10 @@ def _shown(
     head = DistilledHead.fresh(replace(PRESETS[preset.networks], picture=PICTURE)).to(asked_of.device)
     work = Distillation(
         head, asked_of.about(truth, views, preset.guidance), preset, home, variant=row, learn_networks=True,
-        say=bar.write, progress=lambda done, doing: bar.set_postfix_str(f"{done:.0%} {doing}"),
+        log=bar.write, on_progress=lambda done, doing: bar.set_postfix_str(f"{done:.0%} {doing}"),
     )  # fmt: skip
-    place = work.run()
-    return render_head(head, truth.views, asked_of.size), place.seconds
+    progress = work.run()
+    return render_head(head, truth.views, asked_of.size), progress.seconds
 
 
 @torch.no_grad()

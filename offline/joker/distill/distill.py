@@ -16,19 +16,18 @@ from torch import Tensor, nn
 from offline.joker.captures.views import View, camera_tensors, grid
 from offline.joker.distill.losses import Terms, fit_terms, score_terms
 from offline.joker.distill.memory import Batches
-from offline.joker.distill.nerf import DistilledHead, resized
+from offline.joker.distill.nerf import DistilledHead
 from offline.joker.distill.presets import DistillPreset
 from offline.joker.distill.preview import write_preview
 from offline.joker.distill.schedule import Round, plan
-from offline.joker.distill.targets import make_targets, stream
-from offline.joker.distill.work import Place, Work
+from offline.joker.distill.targets import Targets, Window, make_targets, stream
+from offline.joker.distill.work import Progress, Work
 from offline.joker.prior.denoiser import Denoiser
+from offline.training.pacing import Pace
 from runtime.errors import BadInput
 
-SAVE_SECONDS = 60.0
-"""A kill loses at most this much of the optimiser's work, and the targets if they were in the making."""
-Progress = Callable[[float, str], object]
-"""Is told the share that is done, 0..1, and what is going on."""
+OnProgress = Callable[[float, str], object]
+"""Called with the share that is done, 0..1, and what is going on."""
 
 
 def _silent(done: float, doing: str) -> None:
@@ -56,8 +55,8 @@ class Distillation:
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     """What else must be the same for an unfinished head to go on."""
-    say: Callable[[str], object] = print
-    progress: Progress = _silent
+    log: Callable[[str], object] = print
+    on_progress: OnProgress = _silent
 
     def __post_init__(self) -> None:
         device = self.head.coarse_added.device
@@ -65,61 +64,66 @@ class Distillation:
         self.cameras = camera_tensors(self.views, device)
         self.rounds = plan(self.preset, len(self.denoiser.alphas), self.variant, self.skipped)
         self.total = sum(each.iterations for each in self.rounds)
-        self.denoising = Batches(self.preset.batch, "denoising", self.say)
-        self.rendering = Batches(self.preset.views, "rendering", self.say)
+        self.denoising = Batches(self.preset.batch, "denoising", self.log)
+        self.rendering = Batches(self.preset.views, "rendering", self.log)
         settings = {"preset": asdict(self.preset), "variant": self.variant, "skipped": self.skipped, "seed": self.seed}
         self.work = Work(self.folder, _plain(self.settings | settings))
         self.head.renderer.requires_grad_(self.learn_networks)
         self.optimiser = self._make_optimiser()
 
-    def run(self) -> Place:
+    def run(self) -> Progress:
         """Distil until all rounds are done, going on where an earlier call stopped. Ctrl-C saves first."""
-        place = self.work.load(self.head, self.optimiser)
-        began, earlier = time.monotonic(), place.seconds
-        while place.round < len(self.rounds):
+        progress = self.work.load(self.head, self.optimiser)
+        began, earlier = time.monotonic(), progress.seconds
+        while progress.round < len(self.rounds):
             try:
-                self._round(self.rounds[place.round], place)
+                self._round(self.rounds[progress.round], progress)
             finally:
-                place.seconds = earlier + time.monotonic() - began
-                self.work.save(self.head, self.optimiser, place)
-        return place
+                progress.seconds = earlier + time.monotonic() - began
+                self.work.save(self.head, self.optimiser, progress)
+        return progress
 
-    def _round(self, current: Round, place: Place) -> None:
-        targets = self._targets(current, place) if current.steps else None
-        end = sum(each.iterations for each in self.rounds[: place.round + 1])
-        saved = time.monotonic()
-        while place.iteration < end:
-            loss = self._iterate(place.iteration, targets)
-            place.iteration += 1
-            self.progress(place.iteration / self.total, f"round {place.round + 1}/{len(self.rounds)}, loss {loss:.4f}")
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.work.save(self.head, self.optimiser, place)
-                saved = time.monotonic()
-        place.round += 1
-        if targets is not None and place.round == len(self.rounds):
-            write_preview(self.work.previews / "last.png", targets, self.render())
+    def _round(self, current: Round, progress: Progress) -> None:
+        targets = self.as_targets(self._targets(current, progress)) if current.steps else None
+        end = sum(each.iterations for each in self.rounds[: progress.round + 1])
+        saving = Pace()
+        while progress.iteration < end:
+            loss = self._iterate(progress.iteration, targets)
+            progress.iteration += 1
+            self._report(progress, f"loss {loss:.4f}")
+            if saving.due:
+                saving.timed(lambda: self.work.save(self.head, self.optimiser, progress))
+        progress.round += 1
+        if targets is not None and progress.round == len(self.rounds):
+            write_preview(self.work.previews / "last.png", targets.pictures, self.render())
 
-    def _targets(self, current: Round, place: Place) -> Tensor:
-        """The round's targets on the processor, read again or made from what the head shows now."""
-        kept = self.work.load_targets(place)
+    def as_targets(self, pictures: Tensor) -> Targets:
+        """Pictures [V, 3, P, P], uint8, where the head learns."""
+        return Targets(pictures, self.head.guide_size, self.cameras[0].device)
+
+    def _report(self, progress: Progress, doing: str) -> None:
+        self.on_progress(progress.iteration / self.total, f"round {progress.round + 1}/{len(self.rounds)}, {doing}")
+
+    def _targets(self, current: Round, progress: Progress) -> Tensor:
+        """The round's targets, uint8, on the processor, read again or made from what the head shows now."""
+        kept = self.work.load_targets(progress)
         if kept is not None:
             return kept
-        share = place.iteration / self.total
-        self.progress(share, f"round {place.round + 1}/{len(self.rounds)}, rendering")
+        self._report(progress, "rendering")
         shown = self.render()
         done = 0
 
         def tick(views: int) -> None:
             nonlocal done
             done += views
-            said = f"{done}/{len(self.views) * len(current.steps)} views denoised"
-            self.progress(share, f"round {place.round + 1}/{len(self.rounds)}, {said}")
+            self._report(progress, f"{done}/{len(self.views) * len(current.steps)} views denoised")
 
         halves = self.preset.autocast and shown.device.type == "cuda"
         with torch.autocast(shown.device.type, torch.float16, enabled=halves):
-            targets = make_targets(self.denoiser, shown, current.steps, (self.seed, place.round), self.denoising, tick)
-        self.work.save_targets(targets, place)
-        write_preview(self.work.previews / f"{place.round:03d}.png", targets, shown)
+            seed = self.seed, progress.round
+            targets = make_targets(self.denoiser, shown, current.steps, seed, self.denoising, tick)
+        self.work.save_targets(targets, progress)
+        write_preview(self.work.previews / f"{progress.round:03d}.png", targets, shown)
         return targets
 
     @torch.no_grad()
@@ -134,17 +138,19 @@ class Distillation:
 
         return torch.cat(list(self.rendering.each(len(self.views), some)))
 
-    def _iterate(self, iteration: int, targets: Tensor | None) -> float:
+    def _iterate(self, iteration: int, targets: Targets | None) -> float:
         """One step of the optimiser; what it draws depends on its number alone."""
         generator = stream(self.seed, -1, iteration)
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))  # the jitter along the rays
         chosen = torch.randperm(len(self.views), generator=generator)[: self.preset.views]
         resolution = self.preset.resolution(iteration, self.denoiser.size)
-        corner = _corner(min(self.preset.patch, resolution), resolution, generator)
+        patch = min(self.preset.patch, resolution)
+        corner = _corner(patch, resolution, generator)
         noise = int(torch.randint(2**62, (1,), generator=generator))
 
         def some(part: slice) -> tuple[Tensor, list[Tensor]]:
-            return self._gradients(chosen[part], corner, resolution, targets, noise)
+            wanted = None if targets is None else targets.window(chosen[part], resolution, corner, patch)
+            return self._gradients(chosen[part], wanted, noise)
 
         learned = [p for group in self.optimiser.param_groups for p in group["params"]]
         self._set_rates(iteration)
@@ -163,20 +169,17 @@ class Distillation:
         self.optimiser.step()
         return loss
 
-    def _gradients(
-        self, views: Tensor, corner: tuple[float, float], resolution: int, targets: Tensor | None, noise: int
-    ) -> tuple[Tensor, list[Tensor]]:
+    def _gradients(self, views: Tensor, wanted: Window | None, noise: int) -> tuple[Tensor, list[Tensor]]:
         """Loss and gradients of some of an iteration's views, by their share; whole or not at all."""
         device = self.cameras[0].device
         cameras = _part(self.cameras, views.to(device))
         with torch.autocast(device.type, torch.bfloat16, enabled=self.preset.autocast):
             terms: Terms
-            if targets is None:
+            if wanted is None:
                 generator = stream(noise, int(views[0]))
                 terms = score_terms(self.head, cameras, views.to(device), self.denoiser, self.preset, generator)
             else:
-                wanted = resized(targets[views].to(device), resolution)
-                terms = fit_terms(self.head, cameras, wanted, corner, self.preset, self.judge)
+                terms = fit_terms(self.head, cameras, wanted, self.preset, self.judge)
         total = torch.stack(list(terms.values())).sum() * (len(views) / self.preset.views)
         learned = [p for group in self.optimiser.param_groups for p in group["params"]]
         return total.detach(), list(torch.autograd.grad(total, learned))
@@ -198,10 +201,10 @@ def _part(cameras: tuple[Tensor, Tensor], part: slice | Tensor) -> tuple[Tensor,
     return cameras[0][part], cameras[1][part]
 
 
-def _corner(patch: int, resolution: int, generator: torch.Generator) -> tuple[float, float]:
-    """(left, top) of a random patch on the pixels' grid, fractions of the picture."""
+def _corner(patch: int, resolution: int, generator: torch.Generator) -> tuple[int, int]:
+    """(left, top) of a random patch, pixels."""
     left, top = torch.randint(resolution - patch + 1, (2,), generator=generator).tolist()
-    return left / resolution, top / resolution
+    return left, top
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import queue as queues
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -22,8 +22,8 @@ MOST = 64
 """Processes."""
 PENDING = 256
 """Reports on their way to the progress bar; more are left out."""
-LOOK = 0.5
-"""Seconds between looks at them."""
+POLL = 0.5
+"""Seconds between readings of them."""
 
 Report = tuple[str, float, str]
 """An expression's name; the share that is done, or less than 0 for a message; what is going on."""
@@ -40,7 +40,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, devices: Sequence[torch.device],
     with tqdm(total=100.0, unit="%", bar_format=BAR, desc=f"distil {len(tasks)} expression(s)") as bar:
         shares: dict[str, float] = {}
 
-        def hear(name: str, share: float, doing: str) -> None:
+        def report(name: str, share: float, doing: str) -> None:
             if share < 0:
                 bar.write(f"{name}: {doing}")
                 return
@@ -51,15 +51,15 @@ def run_tasks(tasks: Sequence[Task], jobs: int, devices: Sequence[torch.device],
         if jobs == 1:
             cached = _once(load_prior)
             for task in tasks:
-                _run(task, devices[0], cached, hear)
-                hear(task.expression.name, 1.0, "finished")
+                _run(task, devices[0], cached, report)
+                report(task.expression.name, 1.0, "finished")
         else:
-            _in_processes(tasks, jobs, devices, load_prior, hear)
+            _in_processes(tasks, jobs, devices, load_prior, report)
 
 
 def _in_processes(
     tasks: Sequence[Task], jobs: int, devices: Sequence[torch.device], load_prior: LoadPrior,
-    hear: Callable[[str, float, str], None],
+    report: Callable[[str, float, str], None],
 ) -> None:  # fmt: skip
     context = multiprocessing.get_context("spawn")
     reports: multiprocessing.Queue[Report] = context.Queue(PENDING)
@@ -78,11 +78,11 @@ def _in_processes(
                 begun = pool.submit(_in_process, task)
                 names[begun] = task.expression.name
                 left.add(begun)
-            done, left = wait(left, LOOK, FIRST_COMPLETED)
-            _drain(reports, hear)
+            done, left = wait(left, POLL, FIRST_COMPLETED)
+            _drain(reports, report)
             for future in done:
                 future.result()
-                hear(names[future], 1.0, "finished")
+                report(names[future], 1.0, "finished")
     except BrokenProcessPool as error:
         raise Unavailable("a process that distils stopped; run the same command again to go on") from error
     finally:
@@ -90,10 +90,10 @@ def _in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _drain(reports: multiprocessing.Queue[Report], hear: Callable[[str, float, str], None]) -> None:
+def _drain(reports: multiprocessing.Queue[Report], report: Callable[[str, float, str], None]) -> None:
     for _ in range(PENDING):
         try:
-            hear(*reports.get_nowait())
+            report(*reports.get_nowait())
         except queues.Empty:
             return
 
@@ -112,7 +112,7 @@ def _in_process(task: Task) -> None:
     reports: multiprocessing.Queue[Report] = _process["reports"]
     stop: Event = _process["stop"]
 
-    def tell(*report: Any) -> None:
+    def send(*report: Any) -> None:
         if stop.is_set():
             raise KeyboardInterrupt  # the distillation saves what it has
         try:
@@ -120,15 +120,13 @@ def _in_process(task: Task) -> None:
         except queues.Full:
             return
 
-    _run(task, _process["device"], _process["load_prior"], tell)
+    _run(task, _process["device"], _process["load_prior"], send)
 
 
-def _run(task: Task, device: torch.device, load_prior: LoadPrior, hear: Callable[[str, float, str], None]) -> None:
+def _run(task: Task, device: torch.device, load_prior: LoadPrior, report: Callable[[str, float, str], None]) -> None:
     name = task.expression.name
     try:
-        distil_expression(
-            task, device, load_prior, lambda text: hear(name, -1.0, text), lambda share, doing: hear(name, share, doing)
-        )
+        distil_expression(task, device, load_prior, partial(report, name, -1.0), partial(report, name))
     except torch.OutOfMemoryError as error:  # of what no smaller batch helps
         raise Unavailable(
             f"the memory of {device} does not hold the prior and a head; free some, or give less --jobs"

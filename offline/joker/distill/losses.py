@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from offline.joker.distill.nerf import DistilledHead, resized
+from offline.joker.distill.nerf import DistilledHead
 from offline.joker.distill.presets import DistillPreset
+from offline.joker.distill.targets import Window
 from offline.joker.prior.denoiser import Denoiser, noised
 from offline.tri2plane.losses import sharpness_loss
 
@@ -20,31 +21,25 @@ SCORE_STEPS = (0.02, 0.98)
 def fit_terms(
     head: DistilledHead,
     cameras: Cameras,
-    targets: Tensor,
-    corner: tuple[float, float],
+    wanted: Window,
     preset: DistillPreset,
     judge: nn.Module | None,
 ) -> Terms:
     """Weighted terms for windows of views: L1, the same look, a picture of the coarse level, and what holds it back.
 
-    `targets` [V, 3, R, R] are whole pictures; the window is the preset's patch, its corner (left, top) in fractions.
     `judge` is LPIPS, where its weights are at hand.
     """
-    size = targets.shape[-1]
-    patch = min(preset.patch, size)
-    left, top = (round(value * size) for value in corner)
-    wanted = targets[..., top : top + patch, left : left + patch]
-    shown, alpha = head.window(cameras, corner, patch / size, patch)
-    shown, everywhere = shown.float(), torch.ones_like(wanted[:, :1])
-    coarse = head.guide(cameras).float()
+    picture = wanted.picture
+    shown, alpha = head.window(cameras, wanted.corner, wanted.share, picture.shape[-1])
+    shown, everywhere = shown.float(), torch.ones_like(picture[:, :1])
     terms = {
-        "l1": preset.l1 * (shown - wanted).abs().mean(),
-        "guide": preset.guide * (coarse - resized(targets, coarse.shape[-1])).abs().mean(),
+        "l1": preset.l1 * (shown - picture).abs().mean(),
+        "guide": preset.guide * (head.guide(cameras).float() - wanted.coarse).abs().mean(),
     }
     if judge is not None:
-        terms["lpips"] = preset.perceptual * judge(shown, wanted).mean()
+        terms["lpips"] = preset.perceptual * judge(shown, picture).mean()
     else:
-        terms["sharp"] = preset.sharpness * sharpness_loss(shown, wanted, everywhere)
+        terms["sharp"] = preset.sharpness * sharpness_loss(shown, picture, everywhere)
     return terms | _held_back(head, alpha, preset)
 
 

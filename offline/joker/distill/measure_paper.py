@@ -31,7 +31,7 @@ from offline.joker.distill.distill import Distillation
 from offline.joker.distill.losses import fit_terms
 from offline.joker.distill.nerf import DistilledHead
 from offline.joker.distill.presets import PAPER
-from offline.joker.distill.targets import stream
+from offline.joker.distill.targets import Targets, stream
 from offline.joker.prior.bound import BoundPrior, Prior
 from offline.joker.prior.networks import JokerPrior
 from offline.joker.prior.small import word_tokenizer
@@ -135,9 +135,10 @@ def _fits(head: DistilledHead, size: int) -> list[Plan]:
     iterations = PAPER.single * PAPER.iterations + PAPER.after
 
     def fit(resolution: int) -> None:
-        targets = torch.rand(FITTED, 3, resolution, resolution, device=device)
+        targets = Targets(torch.randint(256, (FITTED, 3, size, size), dtype=torch.uint8), head.guide_size, device)
+        wanted = targets.window(torch.arange(FITTED), resolution, (0, 0), min(PAPER.patch, resolution))
         with torch.autocast(device.type, torch.bfloat16, enabled=PAPER.autocast):
-            terms = fit_terms(head, cameras, targets, (0.0, 0.0), PAPER, None)
+            terms = fit_terms(head, cameras, wanted, PAPER, None)
         torch.stack(list(terms.values())).sum().backward()
 
     schedule = [*PAPER.resolutions, (iterations, size)]
@@ -157,7 +158,7 @@ def one_step(prior: Prior) -> float:
     with tempfile.TemporaryDirectory() as folder:
         work = Distillation(
             head, bind(prior, grid(ONE_STEP.azimuths, 1)), ONE_STEP, Path(folder), learn_networks=True,
-            progress=lambda done, doing: print(doing, flush=True),
+            on_progress=lambda done, doing: print(doing, flush=True),
         )  # fmt: skip
         return work.run().seconds
 

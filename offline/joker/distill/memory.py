@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class Batches:
-    """How many views go at once: halved for good each time that memory runs out, which `say` tells the user."""
+    """How many views go at once: halved for good each time that memory runs out, which `log` gets a line about."""
 
-    def __init__(self, size: int, what: str, say: Callable[[str], object]) -> None:
+    def __init__(self, size: int, what: str, log: Callable[[str], object]) -> None:
         self.size = size
         self.what = what
-        self.say = say
+        self.log = log
 
     def each(self, count: int, work: Callable[[slice], T]) -> Iterator[T]:
         """What `work` gives for consecutive slices of `count` things. Raises Unavailable where not even one fits."""
@@ -41,4 +41,4 @@ class Batches:
         self.size //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.say(f"out of memory; {self.what} goes on with {self.size} view(s) at once")
+        self.log(f"out of memory; {self.what} goes on with {self.size} view(s) at once")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from offline.joker.bank.folder import Base, Planes
 from offline.joker.captures.views import BACKGROUND, SHARE
+from offline.joker.distill.resizing import resized
 from offline.joker.distill.targets import stream
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.layers import upsample
@@ -161,7 +161,7 @@ class DistilledHead(nn.Module):
         """The coarse level alone, over the background, [V, 3, G, G], sampled evenly from near to far."""
         intrinsics, extrinsics = cameras
         preset, pose = self.renderer.preset, self._pose(len(intrinsics))
-        size = round(preset.guide_rays * SHARE)
+        size = self.guide_size
         near, far = (t[:, None].expand(-1, size * size) for t in self.renderer.near_far(pose, extrinsics))
         rays = camera_rays(intrinsics, extrinsics, size)
         level = self.planes.coarse[None].expand(len(pose), -1, -1, -1, -1)
@@ -176,6 +176,11 @@ class DistilledHead(nn.Module):
         return self.renderer.render(levels, 1, pose, intrinsics, extrinsics, rays)
 
     @property
+    def guide_size(self) -> int:
+        """Width of the coarse level's own picture, pixels."""
+        return round(self.renderer.preset.guide_rays * SHARE)
+
+    @property
     def rays(self) -> int:
         """Rays along a side of the head's picture, with the footprint of the portrait's."""
         return round(self.renderer.preset.rays * SHARE)
@@ -186,10 +191,3 @@ class DistilledHead(nn.Module):
 
     def _pose(self, count: int) -> Tensor:
         return torch.eye(3, 4, device=self.coarse_added.device).expand(count, -1, -1)
-
-
-def resized(picture: Tensor, size: int) -> Tensor:
-    """Pictures [V, C, H, W] at size²: means over areas when smaller, bilinear when larger."""
-    if size <= picture.shape[-1]:
-        return F.interpolate(picture, size=(size, size), mode="area")
-    return F.interpolate(picture, size=(size, size), mode="bilinear", align_corners=False)

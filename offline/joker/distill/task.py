@@ -25,9 +25,10 @@ from offline.joker.bank.folder import (
 )
 from offline.joker.captures.normals import head_normals
 from offline.joker.captures.views import View, camera_tensors, grid
-from offline.joker.distill.distill import Distillation, Progress
-from offline.joker.distill.nerf import DistilledHead, HeadRenderer, resized
+from offline.joker.distill.distill import Distillation, OnProgress
+from offline.joker.distill.nerf import DistilledHead, HeadRenderer
 from offline.joker.distill.presets import DistillPreset
+from offline.joker.distill.resizing import resized
 from offline.joker.prior.denoiser import Denoiser
 from offline.perceptual import Lpips
 from offline.tri2plane.checkpoint import Run
@@ -75,7 +76,7 @@ class Task:
 
 
 def distil_expression(
-    task: Task, device: torch.device, load_prior: LoadPrior, say: Callable[[str], object], progress: Progress
+    task: Task, device: torch.device, load_prior: LoadPrior, log: Callable[[str], object], on_progress: OnProgress
 ) -> None:
     """Distil one expression into the bank; one that is finished is left alone, one that was begun goes on."""
     if is_finished(task.folder, task.expression):
@@ -96,10 +97,10 @@ def distil_expression(
             "prompt": task.expression.prompt, "coefficients": dict(task.expression.coefficients), "prior": task.prior,
             "lpips": str(task.lpips or ""),
         },
-        say=say, progress=progress,
+        log=log, on_progress=on_progress,
     )  # fmt: skip
-    place = distillation.run()
-    notes = {"seconds": round(place.seconds, 1), "iterations": place.iteration, "preset": task.preset.name}
+    progress = distillation.run()
+    notes = {"seconds": round(progress.seconds, 1), "iterations": progress.iteration, "preset": task.preset.name}
     _finish(task, head, notes)
     distillation.work.clear()
 

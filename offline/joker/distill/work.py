@@ -16,7 +16,7 @@ from runtime.errors import BadInput
 
 
 @dataclass
-class Place:
+class Progress:
     """How far a distillation is."""
 
     round: int = 0
@@ -29,7 +29,7 @@ class Place:
 class Work:
     """The folder of one unfinished head.
 
-        state.safetensors      what is learned, the optimiser, the place
+        state.safetensors      what is learned, the optimiser, the progress
         targets.safetensors    the round's targets, 8 bits a value
         preview/               grids of targets and renderings
 
@@ -45,32 +45,32 @@ class Work:
     def previews(self) -> Path:
         return self.folder / "preview"
 
-    def save(self, head: DistilledHead, optimiser: torch.optim.Optimizer, place: Place) -> None:
+    def save(self, head: DistilledHead, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
         tensors = _learned(head) | optimiser_tensors(optimiser)
-        self._write("state", tensors, {"place": vars(place)})
+        self._write("state", tensors, {"progress": vars(progress)})
 
-    def load(self, head: DistilledHead, optimiser: torch.optim.Optimizer) -> Place:
+    def load(self, head: DistilledHead, optimiser: torch.optim.Optimizer) -> Progress:
         """Puts head and optimiser back; where nothing was kept, they stay. Raises BadInput on other settings."""
         found = self._read("state")
         if found is None:
-            return Place()
+            return Progress()
         tensors, meta = found
         if meta["settings"] != self.settings:
             raise BadInput(f"'{self.folder}' was begun with other settings; delete it, or take another output folder")
         for name, value in _learned(head).items():
             value.data.copy_(tensors[name])
         restore_optimiser(optimiser, {k: v for k, v in tensors.items() if k.startswith("optimiser.")})
-        return Place(**meta["place"])
+        return Progress(**meta["progress"])
 
-    def save_targets(self, targets: Tensor, place: Place) -> None:
-        self._write("targets", {"targets": (targets * 255).round().byte()}, {"place": vars(place)})
+    def save_targets(self, targets: Tensor, progress: Progress) -> None:
+        self._write("targets", {"targets": targets}, {"progress": vars(progress)})
 
-    def load_targets(self, place: Place) -> Tensor | None:
-        """The targets [V, 3, P, P] of the place's round, or None where they have to be made."""
+    def load_targets(self, progress: Progress) -> Tensor | None:
+        """The targets [V, 3, P, P], uint8, of the round, or None where they have to be made."""
         found = self._read("targets")
-        if found is None or found[1]["place"]["round"] != place.round or found[1]["settings"] != self.settings:
+        if found is None or found[1]["progress"]["round"] != progress.round or found[1]["settings"] != self.settings:
             return None
-        return found[0]["targets"].float() / 255
+        return found[0]["targets"]
 
     def clear(self) -> None:
         """Deletes all but the previews."""

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from offline.joker.bank.folder import Planes
 from offline.joker.captures.views import between, camera_tensors, grid
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.losses import fit_terms, score_terms
 from offline.joker.distill.memory import Batches
-from offline.joker.distill.nerf import BLOB, HEAD_BOX, DistilledHead, HeadRenderer, enlarged, fresh_planes, resized
+from offline.joker.distill.nerf import BLOB, HEAD_BOX, DistilledHead, HeadRenderer, enlarged, fresh_planes
 from offline.joker.distill.presets import STUDIO
-from offline.joker.distill.targets import make_targets, sample_views, stream
-from offline.joker.distill.work import Place
+from offline.joker.distill.resizing import resized
+from offline.joker.distill.targets import (
+    Targets,
+    Window,
+    display_values,
+    eight_bits,
+    make_targets,
+    sample_views,
+    stream,
+)
+from offline.joker.distill.work import Progress
 from runtime.errors import BadInput, Unavailable
 from tests.joker.balls import PLAIN, TONGUE_OUT, Oracle, pictures, psnr
 from tests.tri2plane.tiny import TINY
@@ -34,7 +45,7 @@ def fresh_head(seed: int = 0) -> DistilledHead:
 
 
 def distillation(folder: Path, oracle: Oracle, head: DistilledHead | None = None, **more: object) -> Distillation:
-    given = {"learn_networks": True, "say": lambda text: None} | more
+    given = {"learn_networks": True, "log": lambda text: None} | more
     return Distillation(head or fresh_head(), oracle, given.pop("preset", QUICK), folder, **given)  # type: ignore[arg-type]
 
 
@@ -73,9 +84,45 @@ def test_targets_are_noised_denoised_and_counted() -> None:
     shown = torch.rand(6, 3, 16, 16, generator=stream(1))
     made = make_targets(seen, shown, (999, 500), (0, 0), Batches(4, "denoising", print))
     assert seen.asked == [(999, 4), (999, 2), (500, 4), (500, 2)]  # all views at a level before the next
-    assert psnr(made, seen.truth) > 50  # 8 bits a value: 59 dB for even errors
-    assert torch.equal(made, (made * 255).round() / 255)
+    assert made.dtype == torch.uint8
+    assert psnr(display_values(made), seen.truth) > 50  # 8 bits a value: 59 dB for even errors
     assert psnr(sample_views(seen, 6, (999,), 0, Batches(6, "x", print)), seen.truth) > 50
+
+
+@pytest.mark.parametrize(("resolution", "patch"), [(48, 20), (36, 13), (24, 24), (12, 5), (40, 7)])
+def test_windows_that_are_cut_out_first_are_those_of_whole_pictures(resolution: int, patch: int) -> None:
+    """384 of 512 and such need blocks of several pixels; 40 of 48 pixels are 5 of 6."""
+    pictures = torch.randint(256, (5, 3, 48, 48), dtype=torch.uint8, generator=stream(2))
+    targets, views = Targets(pictures, 10), torch.tensor([3, 0])
+    whole = resized(pictures[views].float() / 255, resolution)
+    for left, top in ((0, 0), (resolution - patch, 0), ((resolution - patch) // 2, resolution - patch)):
+        window = targets.window(views, resolution, (left, top), patch)
+        assert torch.equal(window.picture, whole[..., top : top + patch, left : left + patch])
+        assert torch.equal(window.coarse, resized(whole, 10))
+        assert (*window.corner, window.share) == (left / resolution, top / resolution, patch / resolution)
+
+
+class LargestTensor(TorchDispatchMode):
+    """The most bytes that a tensor of floats made meanwhile holds."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.is_floating_point():
+            self.bytes = max(self.bytes, made.nbytes)
+        return made
+
+
+def test_an_iteration_converts_no_whole_targets(tmp_path: Path) -> None:
+    """What the paper's 64 views of 512² would take as display values is 201 MB an iteration."""
+    work = distillation(tmp_path, Oracle(torch.rand(6, 3, 128, 128)), preset=replace(QUICK, resolutions=((0, 128),)))
+    targets = work.as_targets(eight_bits(torch.rand(6, 3, 128, 128)))
+    assert targets.pictures.dtype == torch.uint8
+    targets.window(torch.arange(6), 128, (0, 0), 16)
+    with LargestTensor() as largest:
+        targets.window(torch.arange(6), 128, (0, 0), 16)
+    assert largest.bytes <= 6 * 3 * 16 * 16 * 4
 
 
 def test_memory_that_is_short_halves_the_batch_and_says_so() -> None:
@@ -95,14 +142,14 @@ def test_memory_that_is_short_halves_the_batch_and_says_so() -> None:
 
 def test_rendering_that_runs_out_of_memory_gives_the_same_gradients(tmp_path: Path) -> None:
     whole, halved = (distillation(tmp_path / name, oracle()) for name in ("a", "b"))
-    targets = oracle().truth
+    targets = whole.as_targets(eight_bits(oracle().truth))
     whole._iterate(0, targets)
     usual = halved._gradients
 
-    def short(views, *rest):
+    def short(views: torch.Tensor, wanted: Window | None, noise: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
         if len(views) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return usual(views, *rest)
+        return usual(views, wanted, noise)
 
     halved._gradients = short  # type: ignore[method-assign]
     halved._iterate(0, targets)
@@ -125,13 +172,13 @@ def test_a_killed_run_goes_on_as_the_same_run(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        distillation(tmp_path / "killed", oracle(), progress=killing).run()
+        distillation(tmp_path / "killed", oracle(), on_progress=killing).run()
     again = oracle()
     resumed = distillation(tmp_path / "killed", again, fresh_head(seed=9))
     resumed.head.coarse_start.copy_(straight.head.coarse_start)
     resumed.head.fine_start.copy_(straight.head.fine_start)
-    place = resumed.run()
-    assert place.iteration == 10 and place.round == 3
+    progress = resumed.run()
+    assert progress.iteration == 10 and progress.round == 3
     assert [step for step, _ in again.asked] == [500, 250]  # the targets of the second round were kept
     for a, b in zip(straight.head.planes, resumed.head.planes, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -148,16 +195,16 @@ def test_a_killed_run_goes_on_as_the_same_run(tmp_path: Path) -> None:
 def test_targets_of_other_settings_are_not_taken(tmp_path: Path) -> None:
     """A kill before the first state leaves nothing but targets behind."""
     first = distillation(tmp_path, oracle())
-    first.work.save_targets(oracle().truth, Place())
-    assert first.work.load_targets(Place()) is not None
-    assert distillation(tmp_path, oracle(), seed=1).work.load_targets(Place()) is None
+    first.work.save_targets(eight_bits(oracle().truth), Progress())
+    assert first.work.load_targets(Progress()) is not None
+    assert distillation(tmp_path, oracle(), seed=1).work.load_targets(Progress()) is None
 
 
 def test_a_head_that_comes_apart_is_not_kept(tmp_path: Path) -> None:
-    work = distillation(tmp_path, oracle())
+    work = distillation(tmp_path, oracle(), preset=replace(QUICK, sparsity=float("inf")))
     before = [p.detach().clone() for p in work.head.parameters()]
     with pytest.raises(BadInput, match="no finite loss"):
-        work._iterate(0, oracle().truth * float("nan"))
+        work._iterate(0, work.as_targets(eight_bits(oracle().truth)))
     assert all(torch.equal(a, b) for a, b in zip(before, work.head.parameters(), strict=True))
 
 
@@ -176,7 +223,7 @@ def test_a_head_that_shows_its_targets_is_left_alone() -> None:
     head, cameras = fresh_head().eval(), camera_tensors(grid(3, 2))
     with torch.no_grad():
         targets = head.shown(cameras, 16)
-    terms = fit_terms(head, cameras, targets, (0.0, 0.0), QUICK, None)
+    terms = fit_terms(head, cameras, Window(targets, resized(targets, head.guide_size), (0.0, 0.0), 1.0), QUICK, None)
     assert terms["l1"].item() == 0 and terms["sharp"].item() == 0 and terms["pull"].item() == 0
 
 

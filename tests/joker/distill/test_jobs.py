@@ -21,6 +21,7 @@ from offline.joker.distill import task
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.jobs import run_tasks
 from offline.joker.distill.presets import PRESETS, STUDIO
+from offline.joker.distill.targets import Targets
 from offline.joker.distill.task import Task
 from offline.tri2plane.checkpoint import save
 from offline.tri2plane.presets import PRESETS as SIZES
@@ -95,7 +96,7 @@ def test_a_kill_between_and_amid_expressions(tmp_path: Path, monkeypatch: pytest
     usual: Callable[..., float] = Distillation._iterate
     iterations = 0
 
-    def killed(self: Distillation, iteration: int, targets: torch.Tensor | None) -> float:
+    def killed(self: Distillation, iteration: int, targets: Targets | None) -> float:
         nonlocal iterations
         iterations += 1
         if iterations == 9:  # in the second expression: the first has 2 · 2 + 2 iterations
