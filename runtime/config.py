@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ class ServerConfig:
 
 
 SWITCH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+LIKELY = 0.75
+"""How alike an unknown variable of the environment and a setting are where the one was meant to be the other."""
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9a-fA-F:.]+")
 LEVELS = ("debug", "info", "warning", "error")
 FIELDS = {field.name: field for field in dataclasses.fields(ServerConfig)}
@@ -82,8 +85,11 @@ def load(arguments: Mapping[str, Any], environment: Mapping[str, str], file: Pat
     if file is not None:
         values |= {key: _converted(key, value, str(file)) for key, value in _read(file).items()}
     for name, text in environment.items():
-        if name.startswith(PREFIX) and (key := name.removeprefix(PREFIX).lower()) in FIELDS:
+        key = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and key in FIELDS:
             values[key] = _converted(key, text, name)
+        elif name.startswith(PREFIX) and get_close_matches(key, FIELDS, n=1, cutoff=LIKELY):
+            raise BadInput(f"the environment's {name}: {unknown('key', key, FIELDS)}")
     values |= {key: _converted(key, value, f"--{key}") for key, value in arguments.items() if value is not None}
     return ServerConfig(**values)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from runtime.config import ServerConfig
 from runtime.driving.performance import Performance, live_performance
@@ -30,6 +31,9 @@ from runtime.streaming.app import WebApp, WebSettings
 from runtime.streaming.security import Access
 
 log = logging.getLogger(__name__)
+request_log = logging.getLogger(f"{__name__}.requests")
+request_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+"""Without what others sent that is no HTTP: they have their 400, and could fill the log with tracebacks."""
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
 SHUTDOWN = 2.0
@@ -67,8 +71,9 @@ class Server:
     async def run(self, sock: socket.socket, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
         """Serves on a listening socket until `stop` is set; `on_ready` gets the address."""
         runner = web.AppRunner(
-            self.app.application, access_log=None, shutdown_timeout=SHUTDOWN, keepalive_timeout=IDLE_LIMIT
-        )
+            self.app.application, access_log=None, logger=request_log, shutdown_timeout=SHUTDOWN,
+            keepalive_timeout=IDLE_LIMIT,
+        )  # fmt: skip
         await runner.setup()
         try:
             await web.SockSite(runner, sock).start()
@@ -124,6 +129,8 @@ def serve(config: ServerConfig, loading: Future[list[Avatar]], say: Callable[[st
             if len(avatars) > 1:
                 for avatar in avatars:
                     say(f"  {avatar.name}: {address}/?avatar={quote(avatar.name)}")
+            if config.token is not None:
+                say("  (the page wants the token behind its address: #token=TOKEN)")
 
         async def main() -> None:
             stop = asyncio.Event()

@@ -22,24 +22,27 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's matrices are small here; its threads would only spin
     arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(arguments)
+    except MienError as error:
+        print(f"mien {arguments[0]}: {error}", file=sys.stderr)
+        return _leave(error.code)
+    except KeyboardInterrupt:
+        sys.unraisablehook = _leave_unsaid
+        return _leave(130)
+
+
+def _dispatch(arguments: list[str]) -> int:
     commands = {entry.name: entry for entry in entry_points(group=GROUP)}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(
             "usage: mien COMMAND ...\n\ncommands: " + ", ".join(sorted(commands)) + "\n\nmien COMMAND --help says more"
         )
         return 0 if arguments else 2
-    name = arguments[0]
-    if name not in commands:
-        print(f"mien: {unknown('command', name, commands)}", file=sys.stderr)
+    if arguments[0] not in commands:
+        print(f"mien: {unknown('command', arguments[0], commands)}", file=sys.stderr)
         return 2
-    try:
-        return _run(commands[name], arguments[1:])
-    except MienError as error:
-        print(f"mien {name}: {error}", file=sys.stderr)
-        return _leave(error.code)
-    except KeyboardInterrupt:
-        sys.unraisablehook = _leave_unsaid
-        return _leave(130)
+    return _run(commands[arguments[0]], arguments[1:])
 
 
 def _leave(status: int) -> int:

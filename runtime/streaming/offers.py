@@ -15,6 +15,10 @@ MAX_SDP = 128 * 1024
 """Bytes of the longest offer taken."""
 MAX_SECTIONS = 16
 """Media sections of the longest offer taken; a call of one camera has three at most."""
+MAX_LINES = 1000
+"""Lines of the longest offer taken: aiortc's parser goes through all codecs for each line of feedback."""
+MAX_CANDIDATES = 32
+"""Candidates that are tried; each further one would be one more address to send packets to."""
 CODECS = ("VP8", "H264")
 """Video codecs spoken, cheapest first."""
 KINDS = ("audio", "video", "application")
@@ -106,6 +110,8 @@ def checked_offer(body: bytes) -> Offer:
         raise OfferError(400, "the body is not an SDP offer") from None
     if not lines or not lines[0].startswith("v="):
         raise OfferError(400, "the body is not an SDP offer")
+    if len(lines) > MAX_LINES:
+        raise OfferError(413, f"an offer may have {MAX_LINES} lines, got {len(lines)}")
     head, *sections = _split(lines)
     if len(sections) > MAX_SECTIONS:
         raise OfferError(406, f"an offer may have {MAX_SECTIONS} media sections, got {len(sections)}")
@@ -237,18 +243,22 @@ def _profile(codec: RTCRtpCodecParameters) -> str:
 
 
 def _reachable(lines: Sequence[str]) -> str:
-    """The SDP text without mDNS and TCP candidates.
+    """The SDP text without mDNS and TCP candidates, nor more of the others than are tried.
 
     A browser hides its address behind a `.local` name; waiting for that name costs seconds, while its first
     connectivity check tells the address at once. The end-of-candidates mark goes too: that check is still to come.
     """
-    kept = []
+    kept: list[str] = []
+    candidates = 0
     for line in lines:
         if line.startswith("a=end-of-candidates"):
             continue
         if line.startswith("a=candidate:"):
             fields = line.split()
             if len(fields) < 8 or fields[2].lower() != "udp" or fields[4].endswith(".local"):
+                continue
+            candidates += 1
+            if candidates > MAX_CANDIDATES:
                 continue
         kept.append(line)
     return "\r\n".join(kept) + "\r\n"

@@ -113,6 +113,7 @@ class Signalling:
 
     def _trusts(self, remote: str) -> bool:
         address = ip_address(remote.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._proxies)
 
     def _perform(self, stage: ServedAvatar, offer: Offer, undo: AsyncExitStack) -> Peer:

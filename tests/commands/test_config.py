@@ -29,6 +29,12 @@ def test_lists_may_be_written_with_commas() -> None:
     assert config.allow_origin == ("https://a.example", "https://b.example")
 
 
+def test_a_misspelt_variable_is_refused_and_a_strange_one_is_none_of_ours() -> None:
+    with pytest.raises(BadInput, match="MIEN_MAX_SESSION: unknown key 'max_session'; did you mean 'max_sessions'"):
+        load({}, {"MIEN_MAX_SESSION": "3"})
+    assert load({}, {"MIEN_DATA": "/data", "MINE_PORT": "1"}) == ServerConfig()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

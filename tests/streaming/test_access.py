@@ -171,6 +171,16 @@ def test_no_header_upsets_the_server() -> None:
     asyncio.run(scene())
 
 
+def test_what_is_no_http_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async with serving() as running:
+            for request in (b"GET / HTTP/1.1\r\nHost: \x7f\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
+                assert b" 400 " in await raw(running, request)
+
+    asyncio.run(scene())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_an_offer_without_a_body_holds_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[web.Request] = []
     body = whip._body

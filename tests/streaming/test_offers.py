@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from runtime.streaming.offers import OfferError, checked_offer, is_fragment
+from runtime.streaming.offers import MAX_CANDIDATES, OfferError, checked_offer, is_fragment
 from tests.streaming.caller import SDP
 from tests.streaming.serving import serving
 
@@ -98,6 +98,7 @@ def test_a_direction_for_the_whole_session_counts_where_a_section_has_none() -> 
         ([line for line in STANDARD if line != "a=mid:1"], 400, "no a=mid"),
         ([line for line in STANDARD if line not in ICE], 400, "ICE credentials"),
         ([re.sub("^(m=[a-z]+) 9 ", r"\1 0 ", line) for line in REJECTED if "bundle-" not in line], 400, "no media"),
+        ([*RECORDER, *(["a=rtpmap:96 x/1"] * 500), *(["a=rtcp-fb:* x"] * 500)], 413, "an offer may have 1000 lines"),
         ([*HEAD, *RECORDER[len(HEAD) : 11], *(["m=audio 9 RTP/AVP 0"] * 17)], 406, "16 media sections"),
     ],
 )  # fmt: skip
@@ -105,6 +106,11 @@ def test_what_cannot_be_answered_is_said(lines: list[str], status: int, says: st
     with pytest.raises(OfferError, match=re.escape(says)) as error:
         checked_offer(text(lines).encode())
     assert error.value.status == status
+
+
+def test_no_more_candidates_are_tried_than_a_client_has() -> None:
+    flood = [f"a=candidate:{i} 1 UDP 1 192.0.2.10 {2000 + i} typ host" for i in range(500)]
+    assert checked_offer(text([*RECORDER, *flood]).encode()).sdp.count("a=candidate:") == MAX_CANDIDATES
 
 
 def changed(lines: list[str], chance: random.Random) -> bytes:
