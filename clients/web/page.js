@@ -19,7 +19,7 @@ window.mien = mien;
 
 // State and readout
 
-const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', closed: 'Ended' };
+const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', closed: 'Not connected' };
 
 mien.addEventListener('state', ({ detail, reason }) => {
   $('state').textContent = STATES[detail];
@@ -36,8 +36,8 @@ mien.addEventListener('transport', ({ detail, reason }) => {
   $('route').hidden = !blocked;
   $('use-camera').disabled = blocked;
   if (blocked) {
-    $('route').textContent = `${reason} The avatar comes over a websocket instead, and your camera cannot drive it. `
-      + `Let UDP through to ${location.hostname}, or open this page on the same network, to use it.`;
+    $('route').textContent = `${reason} The picture comes over a websocket instead; your camera cannot drive it. `
+      + `For that, let UDP through to ${location.hostname} or open this page on its network.`;
   }
 });
 

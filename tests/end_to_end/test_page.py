@@ -182,3 +182,30 @@ def test_camera_files_keep_the_time_of_their_video(tmp_path: Path) -> None:
     count = camera_file(video, tmp_path / "camera.mjpeg", seconds=3.0)
     assert abs(count - 90) <= 2, "25 fps brought to 30"
     assert face_signals([np.zeros((480, 640, 3), np.uint8)]).shape == (1, len(NAMES))
+
+
+def test_a_delay_that_is_not_known_is_not_a_number() -> None:
+    with server_process(stub=True) as server, browsing(server.url) as page:
+        wait_for(page, LIVE)
+        known, unknown = page.evaluate("""import('./timing.js').then(({ Timing }) => {
+          const timing = new Timing();
+          timing.camera.passed(9000, 100);
+          const of = (camera, tracked) => {
+            timing.history([[1, camera, 'camera', tracked, 40000, 50000, 60000, 70000]]);
+            timing.display(1, 200, 190);
+            return { delay: timing.frames.at(-1).delay, upload: timing.frames.at(-1).upload, ...timing.stages() };
+          };
+          const before = of(9000, 30000);
+          timing.frames = [];
+          return [before, of(null, null)];
+        })""")
+        assert known == {"delay": 100, "upload": 20, "track": 30, "wait": 10, "render": 10, "encode": 10, "send": 10,
+                         "show": 10}  # fmt: skip
+        missing = dict.fromkeys(("delay", "upload", "track", "wait"))
+        assert unknown == {**missing, "render": 10, "encode": 10, "send": 10, "show": 10}
+        page.evaluate("""() => {
+          const stats = mien.stats.bind(mien);
+          mien.stats = () => ({ ...stats(), source: 'camera', delayMs: { p50: null, p95: null } });
+        }""")
+        wait_for(page, "!document.getElementById('delay-figure').hidden")
+        assert page.inner_text("#delay") == "–"
