@@ -467,7 +467,8 @@ export class Mien extends EventTarget {
     if (message.type === 'face') this.#emit('face', message.present);
     const asked = this.#waiting.get(message.id);
     if (asked === undefined) {
-      if (message.type === 'problem') this.#emit('problem', sentence(message.detail));
+      if (message.type === 'problem' && message.about === 'session') this.#lost(message.detail); // what ends it
+      else if (message.type === 'problem') this.#emit('problem', sentence(message.detail));
       return;
     }
     this.#waiting.delete(message.id);

@@ -209,6 +209,7 @@ def test_an_interruption_is_not_the_end() -> None:
             "const Plain = RTCPeerConnection; window.peers = [];"
             "window.RTCPeerConnection = class extends Plain {"
             " constructor(...given) { super(...given); peers.push(this); }"
+            " createDataChannel(...given) { return (this[given[0]] = super.createDataChannel(...given)); }"
             " get connectionState() { return this.pretended ?? super.connectionState; } };"
         )
         page.goto(server.url)
@@ -221,6 +222,10 @@ def test_an_interruption_is_not_the_end() -> None:
         assert page.evaluate("[states[0], peers.length]") == ["reconnecting", 1]
         page.evaluate(pretend.format("failed"))
         wait_for(page, "peers.length === 2 && mien.stats().state === 'live'")
+        farewell = '{"type": "problem", "about": "session", "detail": "rendering failed"}'
+        page.evaluate(f"peers[1].control.onmessage({{ data: '{farewell}' }})")
+        assert page.inner_text("#veil") == "Rendering failed. Trying again…"
+        wait_for(page, "peers.length === 3 && mien.stats().state === 'live'")
 
 
 def test_a_token_comes_from_the_pages_address_and_goes_everywhere() -> None:
