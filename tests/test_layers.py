@@ -22,7 +22,7 @@ TRACKED = ("runtime.contract", "runtime.tracking")
 JOKER = tuple(f"offline.joker.{room}" for room in ("captures", "world", "prior", "bank", "distill"))
 SHARED_OFFLINE = (
     "offline.clip", "offline.config", "offline.files", "offline.metrics", "offline.pages", "offline.perceptual",
-    "offline.pool", "offline.precision", "offline.tensors", "offline.training", "offline.warp",
+    "offline.pictures", "offline.pool", "offline.precision", "offline.tensors", "offline.training", "offline.warp",
 )  # fmt: skip
 """Offline's ground floor."""
 
@@ -31,7 +31,14 @@ ALLOWED = {
     "offline/training": ("offline.training", "offline.config", "offline.files", "offline.tensors"),
     "offline/pages": ("offline.pages", "offline.files", "runtime.contract"),
     "offline/head_model": ("offline.head_model", "offline.track", "offline.clip", "offline.files", *TRACKED),
-    "offline/studio": ("offline.studio", *SHARED_OFFLINE, "offline.track", *TRACKED, "runtime.machine"),
+    "offline/studio": (
+        "offline.studio",
+        *SHARED_OFFLINE,
+        "offline.track",
+        *TRACKED,
+        "runtime.machine",
+        "runtime.media",
+    ),
     "offline/track": ("offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine", "runtime.media"),
     "offline/tri2plane": ("offline.tri2plane", "offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine"),
     "offline/joker": (

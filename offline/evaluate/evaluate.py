@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from offline.clip import Clip
@@ -84,7 +83,7 @@ def _held_out(
             scores.append(frame.scores)
             faces.append(frame.faces)
             pair = eight_bit(np.concatenate([frame.truth, frame.prediction], 1))
-            writer.write(np.asarray(cv2.cvtColor(pair, cv2.COLOR_RGB2YUV_I420), np.uint8))
+            writer.write_rgb(pair)
     return scores, faces
 
 

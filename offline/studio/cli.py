@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 from tqdm import tqdm
 
 from offline.studio.dataset import write_clip
@@ -16,9 +15,13 @@ from offline.studio.render import render
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DriveState
 from runtime.errors import BadInput
+from runtime.media.mp4 import mp4
 
 BACKGROUND = (0.78, 0.80, 0.82)
 """Display values behind the subject in a video."""
+
+CRF = 16
+"""Quality: others may be tracked on it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,17 +53,8 @@ def write_video(path: Path, identity: Identity, states: Sequence[DriveState], fp
     """Render `states` into an H.264 video on a plain background. Raises BadInput where `size` is odd."""
     if size % 2:
         raise BadInput(f"a video needs an even size, not {size}")
-    partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with av.open(str(partial), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=round(fps), options={"crf": "16", "preset": "medium"})
-            stream.width = stream.height = size
-            stream.pix_fmt = "yuv420p"
-            for state in tqdm(states, unit="frame"):
-                picture = render(identity, state, portrait_camera(), size, compiled=len(states) > 100)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture.over(BACKGROUND), format="rgb24")))
-            container.mux(stream.encode())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with mp4(path, size, size, fps, crf=CRF) as writer:
+        for state in tqdm(states, unit="frame"):
+            picture = render(identity, state, portrait_camera(), size, compiled=len(states) > 100)
+            writer.write_rgb(picture.over(BACKGROUND))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,12 @@ from runtime.contract.head_model import (
     UPPER_LIP_INNER,
     UPPER_LIP_OUTER,
 )
+from runtime.media.mp4 import Mp4Writer, mp4
 from runtime.tracking.fit import landmark_weights
 
 SIDE = 512
+CRF = 23
+"""Quality; for looking at only."""
 HEAD, SEEN, MATTE = (120, 255, 160), (255, 150, 60), (90, 190, 255)
 AXES = ((255, 90, 90), (120, 230, 90), (90, 150, 255))
 """RGB: the fitted head, the landmarks, the matte's edge, and the head's x, y and z."""
@@ -56,23 +59,10 @@ def _contours() -> list[tuple[tuple[int, ...], bool]]:
 class Overlay:
     """Writes the video, frame by frame."""
 
-    def __init__(self, path: Path, fps: float) -> None:
-        self._container = av.open(str(path), "w")
-        self._stream = self._container.add_stream("libx264", rate=max(round(fps), 1))
-        self._stream.width = self._stream.height = SIDE
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"preset": "veryfast", "crf": "23"}
+    def __init__(self, writer: Mp4Writer) -> None:
+        self._writer = writer
         self._contours = _contours()
         self._points = landmark_weights()[0]
-
-    def __enter__(self) -> Overlay:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._container.mux(self._stream.encode())
-        self._container.close()
 
     def used(
         self,
@@ -94,16 +84,20 @@ class Overlay:
         origin, *ends = _pixels(axes)
         for end, colour in zip(ends, AXES, strict=True):
             cv2.line(canvas, origin, end, colour, 2, cv2.LINE_AA, _SUB)
-        self._write(canvas)
+        self._writer.write_rgb(canvas)
 
     def dropped(self, rgb: NDArray[np.uint8], words: str) -> None:
         """A frame [S, S, 3] that is not in the clip, dimmed, with the reason."""
         canvas = (_enlarged(rgb) * 0.4).astype(np.uint8)
         cv2.putText(canvas, words, (24, SIDE - 28), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-        self._write(canvas)
+        self._writer.write_rgb(canvas)
 
-    def _write(self, rgb: NDArray[np.uint8]) -> None:
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24")))
+
+@contextmanager
+def overlay_video(path: Path, fps: float) -> Iterator[Overlay]:
+    """The video at `path`, whole once the block ends well. Raises Unavailable where it cannot be written."""
+    with mp4(path, SIDE, SIDE, fps, crf=CRF) as writer:
+        yield Overlay(writer)
 
 
 def axes_in_picture(camera: Camera, pose: Array) -> Array:

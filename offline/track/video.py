@@ -20,7 +20,7 @@ from offline.clip import Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
 from offline.track.figures import Speed, figures
 from offline.track.matte import Matting
-from offline.track.overlay import Overlay, axes_in_picture
+from offline.track.overlay import Overlay, axes_in_picture, overlay_video
 from offline.track.performance import Performance, fit_performance
 from offline.track.refine import refine
 from offline.track.report import write_report
@@ -80,7 +80,7 @@ def track_video(
         report = clip.folder / "report"
         report.mkdir()
         points = projected(clip, model)
-        with Overlay(report / OVERLAY, seen.fps) as overlay:
+        with overlay_video(report / OVERLAY, seen.fps) as overlay:
             _write_frames(clip, video, seen, crop, points, overlay, progress)
         clip = clip.with_torso(torso_shifts(clip, seen.segments, progress))
         clock.append(perf_counter())

@@ -24,15 +24,17 @@ from runtime.driving.performance import Performance
 from runtime.errors import BadInput, Unavailable
 from runtime.media.colour import Backdrop
 from runtime.media.mp4 import check_target, mp4
+from runtime.media.paths import ffmpeg_name
 from runtime.media.reading import VideoReader
 from runtime.media.soundtrack import Soundtrack
 from tests.commands.calling import LIMIT, call, start
+from tests.disk import files_limited
 
 SOUND_RATE = 48_000
 
 
 def frames_of(path: Path) -> tuple[float, list[NDArray[np.uint8]]]:
-    with av.open(str(path)) as container:
+    with av.open(ffmpeg_name(path)) as container:
         stream = container.streams.video[0]
         frames = list(container.decode(stream))
         steps = {round(float((b.time or 0) - (a.time or 0)), 4) for a, b in itertools.pairwise(frames)}
@@ -50,7 +52,7 @@ def turn_clockwise(path: Path) -> None:
 
 def film(path: Path, times: list[float], sound: bool = False) -> None:
     """Grey pictures at these times (seconds), with a tone of 440 Hz beside them where `sound` is asked for."""
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         video = container.add_stream("libx264", rate=30)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
@@ -155,6 +157,18 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_fills_on_the_way_leaves_nothing(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (30, 192, 128), np.uint8)
+    with (
+        files_limited(50_000),
+        pytest.raises(Unavailable, match=r"could not be written .*nothing was left behind"),
+        mp4(tmp_path / "a.mp4", 128, 128, 30) as writer,
+    ):
+        for picture in noise:
+            writer.write(picture)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupted_video_leaves_nothing(tmp_path: Path) -> None:
     class Stopped:
         size = 64
@@ -252,7 +266,7 @@ def test_sound_comes_along_and_in_time(tmp_path: Path) -> None:
     with Soundtrack(source, 0.25) as sound, mp4(out, 64, 64, 30, sound) as writer:
         for _ in range(15):
             writer.write(np.full((96, 64), 128, np.uint8))
-    with av.open(str(out)) as container:
+    with av.open(ffmpeg_name(out)) as container:
         frames = list(container.decode(container.streams.audio[0]))
     assert frames[0].time is not None and abs(frames[0].time) < 0.03
     end = (frames[-1].time or 0) + frames[-1].samples / SOUND_RATE
@@ -268,7 +282,7 @@ def test_a_silent_video_has_no_sound_track(tmp_path: Path) -> None:
         with mp4(tmp_path / "b.mp4", 64, 64, 30, sound) as writer:
             writer.write(np.full((96, 64), 128, np.uint8))
         assert sound.lost is None
-    with av.open(str(tmp_path / "b.mp4")) as made:
+    with av.open(ffmpeg_name(tmp_path / "b.mp4")) as made:
         assert [stream.type for stream in made.streams] == ["video"]
 
 
@@ -293,7 +307,7 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_driving_video_keeps_its_frames_and_its_sound(portrait: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     call("runtime.commands.render_cli", str(portrait), "--size", "64", "--engine", "openvino", "-o", str(out))
-    with av.open(str(portrait)) as driving, av.open(str(out)) as made:
+    with av.open(ffmpeg_name(portrait)) as driving, av.open(ffmpeg_name(out)) as made:
         assert made.streams.video[0].frames == driving.streams.video[0].frames
         assert made.streams.video[0].average_rate == driving.streams.video[0].average_rate == 15
         assert made.streams.audio[0].codec_context.name == "aac"
@@ -302,7 +316,7 @@ def test_a_driving_video_keeps_its_frames_and_its_sound(portrait: Path, tmp_path
 
 def test_a_film_from_a_phone_held_upright_is_read_upright(tmp_path: Path) -> None:
     path = tmp_path / "phone.mp4"
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         picture = np.zeros((64, 96, 3), np.uint8)

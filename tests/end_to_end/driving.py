@@ -10,6 +10,9 @@ import av
 import cv2
 import numpy as np
 
+from runtime.media.paths import ffmpeg_name
+from runtime.media.reading import read_frames
+
 DATA = Path(os.environ.get("MIEN_DATA", Path(__file__).parents[3] / "shared" / "data"))
 """Folder of real people's videos, which are not part of the project."""
 WIDTH, HEIGHT, FPS = 640, 480, 30
@@ -26,16 +29,16 @@ def camera_file(video: Path, target: Path, seconds: float = 60.0) -> int:
 
     The frame rate of the video is kept in time by repeating or leaving out frames.
     """
-    with av.open(str(video)) as source, av.open(str(target), "w", format="mjpeg") as sink:
+    with av.open(ffmpeg_name(target), "w", format="mjpeg") as sink:
         stream = sink.add_stream("mjpeg", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
         stream.options = {"qmin": "3", "qmax": "3"}
         count = 0
-        for frame in source.decode(video=0):
-            if frame.time is not None and frame.time > seconds:
+        for at, rgb in read_frames(video):
+            if at > seconds:
                 break
-            due = round(((frame.time or 0.0) + 1e-3) * FPS) + 1
-            picture = letterboxed(frame.to_ndarray(format="rgb24"))
+            due = round((at + 1e-3) * FPS) + 1
+            picture = letterboxed(rgb)
             for index in range(count, due):
                 out = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuvj420p")
                 out.pts, out.time_base = index, Fraction(1, FPS)

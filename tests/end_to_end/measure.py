@@ -24,6 +24,7 @@ import numpy as np
 from playwright.sync_api import Page
 
 from runtime.commands.demo import DEMO
+from runtime.media.paths import ffmpeg_name
 from tests.end_to_end.browsing import browsing, wait_for
 from tests.end_to_end.driving import camera_file, real_video
 from tests.end_to_end.process import ServerProcess, server_process
@@ -145,7 +146,7 @@ def follow(args: argparse.Namespace, camera: Path) -> dict[str, Any]:
         times, pictures = received(page, before)
         if args.screenshot is not None:
             page.screenshot(path=str(args.screenshot))
-    with av.open(str(camera)) as source:
+    with av.open(ffmpeg_name(camera)) as source:
         driver = face_signals(frame.to_ndarray(format="rgb24") for frame in source.decode(video=0))
     avatar = face_signals(pictures)
     seen = float(np.isfinite(avatar[:, 0]).mean())

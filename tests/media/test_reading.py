@@ -16,6 +16,7 @@ from av.stream import Disposition
 
 from runtime.errors import BadInput
 from runtime.media import reading
+from runtime.media.paths import ffmpeg_name
 from runtime.media.reading import VideoReader, read_frames
 from tests.track.films import noise, write_video
 
@@ -53,7 +54,7 @@ def joined(path: Path, *pieces: list[np.ndarray]) -> Path:
 
 def film(path: Path, frames: list[np.ndarray]) -> None:
     """Frames at 10 a second, and a quiet sound as long."""
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         video = container.add_stream("libx264", rate=10)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
@@ -107,7 +108,7 @@ def test_pixels_that_are_not_square_are_made_so(
 ) -> None:
     """Nothing is thrown away: the picture grows along one side. A ratio that no camera has is not believed."""
     path = tmp_path / f"a.{suffix}"
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(aspect)
@@ -127,7 +128,7 @@ def test_what_is_transparent_shows_white_and_not_the_colour_hidden_there(
 ) -> None:
     rgba = np.full((64, 64, 4), (200, 0, 0, 0), np.uint8)
     rgba[:, :32, 3] = 255
-    with av.open(str(tmp_path / name), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / name), "w") as container:
         stream: Any = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"} if codec == "libvpx" else {})
         stream.width = stream.height = 64
         stream.pix_fmt = pixels
@@ -143,7 +144,7 @@ def test_what_is_transparent_shows_white_and_not_the_colour_hidden_there(
 
 
 def test_a_bare_stream_without_times_gives_every_frame(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.h264"), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / "a.h264"), "w") as container:
         stream = container.add_stream("libx264", rate=20)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         for frame in noise(9):
@@ -170,7 +171,7 @@ def test_recordings_joined_end_to_end_go_on_one_after_the_other(mute: bool, tmp_
 
 def test_frames_that_share_their_times_all_come_in_order(tmp_path: Path) -> None:
     film = [np.full((64, 64, 3), 10 * n, np.uint8) for n in range(1, 8)]
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / "a.mkv"), "w") as container:
         stream = container.add_stream("libvpx", rate=10, options={"lag-in-frames": "0"})
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         stamps = iter([0, 100, 100, 100, 400, 500, 500])
@@ -208,7 +209,7 @@ def cover(container: av.container.OutputContainer) -> av.VideoStream:
 
 @pytest.mark.parametrize("pictures", [0, 3])
 def test_a_cover_is_not_taken_for_the_film(pictures: int, tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / "a.mp4"), "w") as container:
         front = cover(container)
         sound = container.add_stream("aac", rate=16000, layout="mono")
         video = container.add_stream("libx264", rate=10) if pictures else None
@@ -230,7 +231,7 @@ def test_a_cover_is_not_taken_for_the_film(pictures: int, tmp_path: Path) -> Non
 
 
 def test_of_several_films_in_a_file_one_is_read(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / "a.mkv"), "w") as container:
         streams = [container.add_stream("libx264", rate=10) for _ in range(3)]
         for stream, side in zip(streams, (32, 128, 64), strict=True):
             stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
@@ -243,7 +244,7 @@ def test_of_several_films_in_a_file_one_is_read(tmp_path: Path) -> None:
 
 
 def test_a_film_without_frames_is_refused(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+    with av.open(ffmpeg_name(tmp_path / "a.mkv"), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         container.start_encoding()
@@ -324,7 +325,7 @@ def test_a_file_cut_before_its_index_is_refused(tmp_path: Path) -> None:
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "song.m4a"
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         stream = container.add_stream("aac", rate=16000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         frame.sample_rate = 16000

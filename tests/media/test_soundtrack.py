@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from runtime.media.mp4 import mp4
+from runtime.media.paths import ffmpeg_name
 from runtime.media.reading import VideoReader
 from runtime.media.soundtrack import Soundtrack
 
@@ -24,7 +25,7 @@ def write_beep(path: Path, codec: str, late: float = 0.0, layout: str = "mono", 
     """A second of grey pictures, one white at the beep; the sound begins `late` seconds after the first picture."""
     times = late + np.arange(round((1 - late) * rate)) / rate
     tone = 0.5 * np.sin(2 * np.pi * 1000 * times) * ((times >= BEEP) & (times < BEEP + 0.1))
-    with av.open(str(path), "w") as container:
+    with av.open(ffmpeg_name(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
         sound: Any = container.add_stream(codec, rate=rate, layout=layout)
@@ -54,14 +55,14 @@ def taken_along(source: Path, out: Path) -> str | None:
 
 
 def codec_of(film: Path) -> list[str]:
-    with av.open(str(film)) as container:
+    with av.open(ffmpeg_name(film)) as container:
         return [stream.codec_context.codec.canonical_name for stream in container.streams.audio]
 
 
 def beeps(film: Path) -> list[float]:
     """Seconds at which the tone begins."""
     loud = []
-    with av.open(str(film)) as container:
+    with av.open(ffmpeg_name(film)) as container:
         for frame in container.decode(audio=0):
             samples: Any = frame.to_ndarray()
             full = 1.0 if samples.dtype.kind == "f" else np.iinfo(samples.dtype).max
@@ -72,7 +73,7 @@ def beeps(film: Path) -> list[float]:
 
 def flashes(film: Path) -> list[float]:
     """Seconds at which the white pictures come."""
-    with av.open(str(film)) as container:
+    with av.open(ffmpeg_name(film)) as container:
         return [frame.time for frame in container.decode(video=0) if frame.to_ndarray(format="gray").mean() > 150]
 
 

@@ -17,6 +17,7 @@ from offline.studio.cli import add_arguments, run
 from offline.studio.dataset import write_clip
 from runtime.contract.axes import portrait_camera
 from runtime.errors import BadInput
+from runtime.media.paths import ffmpeg_name
 
 SIZE, FRAMES = 16, 10
 
@@ -109,7 +110,7 @@ def _arguments(*words: str) -> argparse.Namespace:
 def test_video(tmp_path: Path) -> None:
     out = tmp_path / "film.mp4"
     run(_arguments("--seed", "2", "--frames", "3", "--size", "48", "-o", str(out)))
-    with av.open(str(out)) as container:
+    with av.open(ffmpeg_name(out)) as container:
         frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     assert len(frames) == 3 and frames[0].shape == (48, 48, 3)
     assert abs(int(frames[0][1, 1, 0]) - 199) < 8, "plain background in the corner"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from runtime.media.paths import ffmpeg_name
 from runtime.media.reading import read_frames
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -29,7 +30,7 @@ def write_video(
     options: dict[str, str] | None = None,
 ) -> Path:
     """Writes frames [H, W, 3] as H.264, evenly or at the given `times` (seconds)."""
-    with av.open(str(path), "w", options=options or {}) as container:
+    with av.open(ffmpeg_name(path), "w", options=options or {}) as container:
         stream = None
         for number, frame in enumerate(frames):
             if stream is None:

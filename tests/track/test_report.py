@@ -11,7 +11,7 @@ import pytest
 
 from offline.clip import Clip, ClipInfo
 from offline.track.figures import Speed, dropped, figures, head_angles, missing
-from offline.track.overlay import Overlay, axes_in_picture
+from offline.track.overlay import axes_in_picture, overlay_video
 from offline.track.reasons import Reason
 from offline.track.report import write_report
 from offline.track.reprojection import projected, reprojection_errors
@@ -19,8 +19,10 @@ from offline.track.see import Seen
 from runtime.contract.axes import portrait_camera, quaternion_from_rotation, rotation_from_angles
 from runtime.contract.drive import INDEX
 from runtime.contract.head_model import HeadModel
+from runtime.errors import Unavailable
 from runtime.media.reading import read_frames
 from runtime.tracking.slide import Slide
+from tests.disk import files_limited
 
 COUNT, SIZE = 20, 64
 
@@ -124,7 +126,7 @@ def test_the_overlay_draws_the_head_and_says_what_is_dropped(clip: Clip, tmp_pat
     assert clip.landmarks is not None
     grey, matte = np.full((SIZE, SIZE, 3), 90, np.uint8), np.zeros((SIZE, SIZE), np.uint8)
     points = projected(clip, HeadModel.load())
-    with Overlay(tmp_path / "overlay.mp4", 25) as overlay:
+    with overlay_video(tmp_path / "overlay.mp4", 25) as overlay:
         axes = axes_in_picture(clip.info.camera, clip.state(0).pose)
         overlay.used(grey, matte, points[0], clip.landmarks[0], axes)
         overlay.dropped(grey, "no face")
@@ -142,3 +144,15 @@ def test_axes_start_at_the_head_and_point_left_up_and_forward() -> None:
     np.testing.assert_allclose(origin, camera.project(np.zeros(3)), atol=1e-6)
     assert x[0] > origin[0] and y[1] < origin[1]
     assert np.linalg.norm(z - origin) < 0.25 * np.linalg.norm(x - origin)
+
+
+def test_an_overlay_that_fills_the_disk_is_told_in_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (4, 512, 512, 3), np.uint8)
+    with (
+        files_limited(100_000),
+        pytest.raises(Unavailable, match="could not be written"),
+        overlay_video(tmp_path / "overlay.mp4", 25) as overlay,
+    ):
+        for picture in noise:
+            overlay.dropped(picture, "no face")
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from runtime.contract.axes import angles_from_rotation
 from runtime.contract.drive import INDEX, checked
 from runtime.contract.head_model import EYE_CORNERS, LOWER_LID, UPPER_LID, HeadModel, Side, mouth_opening
+from runtime.media.reading import read_frames
 from runtime.tracking.mesh import quiet_start
 from runtime.tracking.tracker import FORGET, FaceTracker, TrackedFace
 
@@ -32,10 +32,9 @@ def frames(name: str, first: int = 0, count: int = 10_000, every: int = 1) -> It
     path = DATA / name
     if not path.exists():
         pytest.skip(f"{name} is not there; it comes with the development data")
-    with av.open(str(path)) as container:
-        for i, frame in enumerate(container.decode(video=0)):
-            if first <= i < first + count and (i - first) % every == 0:
-                yield frame.to_ndarray(format="rgb24")
+    for i, (_, rgb) in enumerate(read_frames(path)):
+        if first <= i < first + count and (i - first) % every == 0:
+            yield rgb
 
 
 def follow(tracker: FaceTracker, pictures: Iterator[np.ndarray], fps: float = 30) -> list[TrackedFace]:

@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from offline.joker.captures.views import BACKGROUND, CENTRE, SHARE
+from offline.pictures import read_picture
 from offline.track.matte import Matting
 from runtime.contract.axes import PORTRAIT_DISTANCE, PORTRAIT_FOCAL, angles_from_rotation
 from runtime.contract.head_model import HeadModel
@@ -29,8 +29,6 @@ SIZE = 512
 """Width and height of the reference picture, pixels."""
 SMALLEST = 64
 """Pixels that a face must be high."""
-LARGEST = 40_000_000
-"""Pixels that a photo may have."""
 OTHER = 0.5
 """Height of another face, relative to the largest, from which it is not clear who is meant."""
 PROFILE = np.radians(55.0)
@@ -44,7 +42,7 @@ def reference_picture(photo: Path) -> Picture:
 
     Raises BadInput where the file is not a picture, or shows no face, several faces, a profile or a tiny face.
     """
-    rgb = read_photo(photo)
+    rgb = read_picture(photo, round(BACKGROUND * 255))
     solution = _one_face(photo, rgb)
     yaw, _, roll = angles_from_rotation(solution.rotation)
     if abs(yaw) > PROFILE:
@@ -54,23 +52,6 @@ def reference_picture(photo: Path) -> Picture:
     with Matting() as matting:
         cut_out = matting.cut_out(rgb)
     return _framed(cut_out, solution, roll)
-
-
-def read_photo(photo: Path) -> Picture:
-    """RGB [H, W, 3] of a photo, turned upright as its file says. Raises BadInput where that cannot be had."""
-    try:
-        with Image.open(photo) as header:
-            width, height = header.size
-    except Image.DecompressionBombError:
-        width, height = LARGEST, LARGEST
-    except OSError:
-        width = height = 0
-    if width * height > LARGEST:
-        raise BadInput(f"'{photo}' has more than {LARGEST // 1_000_000} million pixels; make it smaller")
-    pixels = cv2.imread(str(photo), cv2.IMREAD_COLOR) if width else None
-    if pixels is None:
-        raise BadInput(f"'{photo}' is not a picture that can be read; give a JPEG or PNG file")
-    return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _one_face(photo: Path, rgb: Picture) -> Solution:
