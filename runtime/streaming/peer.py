@@ -197,6 +197,7 @@ class Peer:
             channel.close()
             return
         self._channels[channel.label] = channel
+        channel.on("error", self._broken)
         if channel.label == "control":
             channel.on("message", self._on_control)
 
@@ -278,5 +279,8 @@ class Peer:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("a connection failed", exc_info=error)
-            self.fail(CONNECTION_FAILED)
+            self._broken(error)
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("a connection failed", exc_info=error)
+        self.fail(CONNECTION_FAILED)

@@ -175,6 +175,24 @@ def test_a_task_of_a_connection_that_fails_ends_it_and_says_so(monkeypatch: pyte
     asyncio.run(scene())
 
 
+def test_a_message_that_breaks_its_handler_ends_its_own_connection_and_says_so() -> None:
+    def handle(message: object) -> Any:
+        raise ArithmeticError("the test said so")
+
+    async def scene() -> None:
+        async with serving() as running:
+            caller = await running.caller().call()
+            other = await running.caller().call()
+            await caller.see(1)
+            first, second = running.server.app.lives()
+            first.control.handle = second.control.handle = handle  # type: ignore[method-assign]
+            assert (await caller.say({"type": "ping"}))["about"] == "session"
+            await until(lambda: len(running.server.app.registry) == 1)
+            await other.see(3)
+
+    asyncio.run(scene())
+
+
 def test_a_camera_that_is_decoded_too_slowly_loses_frames_and_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decoder stands still until it is let go; a publisher alone decodes nothing in this process but its camera."""
     gate = threading.Event()
