@@ -507,12 +507,13 @@ export class Mien extends EventTarget {
     return true;
   }
 
-  // Tells the server at once, also while the page is being closed; resolves when it knows.
+  // Tells the server at once, also while the page is being closed; resolves when it knows, or after a while.
   #leave() {
     const session = this.#session;
     this.#session = null;
     if (session === null) return Promise.resolve();
-    return fetch(session, { method: 'DELETE', keepalive: true, headers: this.#credentials }).then(() => {}, () => {});
+    const options = { method: 'DELETE', keepalive: true, headers: this.#credentials, signal: AbortSignal.timeout(ANSWER) };
+    return fetch(session, options).then(() => {}, () => {});
   }
 
   #drop(reason) {
