@@ -37,6 +37,7 @@ import yaml
 from rapidfuzz import process
 
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, gaze_coefficients
+from runtime.contract.names import coefficient
 from runtime.documents import read_document
 from runtime.driving.channels import GROUPS
 from runtime.driving.easing import EASINGS
@@ -201,7 +202,7 @@ def _targets(fields: Mapping[str, object], where: str, repertoire: Repertoire) -
         weight = _number(value, f"{where}, '{name}'", 0.0, 1.0)
         targets |= {key: weight * full for key, full in repertoire.overlaid(name).items()}
         targets[repertoire.channels[name]] = weight
-    for name, value in _mapping(fields.get("set", {}), f"{where}, 'set'", EXPRESSIONS, "coefficient").items():
+    for name, value in _coefficients(fields.get("set", {}), f"{where}, 'set'").items():
         targets[name] = _number(value, f"{where}, '{name}'", 0.0, 1.0)
     if "gaze" in fields:
         gaze = _mapping(fields["gaze"], f"{where}, 'gaze'", {"yaw", "pitch"})
@@ -221,6 +222,21 @@ def _targets(fields: Mapping[str, object], where: str, repertoire: Repertoire) -
     return targets
 
 
+def _coefficients(value: object, where: str) -> dict[str, object]:
+    """The pairs of 'set' by their ARKit names, which may be spelled as other programs do."""
+    found: dict[str, object] = {}
+    for key, number in _mapping(value, where).items():
+        try:
+            name = coefficient(key if isinstance(key, str) else "")
+        except KeyError:
+            raise BadInput(f"{where}: {_unknown(key, EXPRESSIONS, 'coefficient')}") from None
+        if name in found:
+            raise BadInput(f"{where}: '{name}' is there twice, once as {shown(key)}.")
+        if name is not None:
+            found[name] = number
+    return found
+
+
 def _groups(value: object, where: str) -> frozenset[str]:
     names = _list(value, f"{where}, 'groups'", len(GROUPS))
     for name in names:
@@ -229,11 +245,13 @@ def _groups(value: object, where: str) -> frozenset[str]:
     return frozenset(str(name) for name in names)
 
 
-def _mapping(value: object, where: str, known: Collection[str], kind: str = "key") -> dict[str, object]:
+def _mapping(
+    value: object, where: str, known: Collection[str] | None = None, kind: str = "key"
+) -> dict[str, object]:  # fmt: skip
     if not isinstance(value, dict):
         raise BadInput(f"{where}: must be a list of 'key: value' pairs.")
     for key in value:
-        if key not in known:
+        if known is not None and key not in known:
             raise BadInput(f"{where}: {_unknown(key, known, kind)}")
     return value
 

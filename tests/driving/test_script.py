@@ -41,6 +41,13 @@ def test_says_what_it_says() -> None:
     assert held.weights[CHANNEL["browInnerUp"]] == 1 and held.weights[CHANNEL["headPitch"]] == 0
 
 
+def test_coefficients_are_spelled_as_other_programs_do() -> None:
+    text = _event("{at: 0, hold: 1, set: {JawOpen: 0.6, eyeBlink_L: 0.5, mouth_smile_right: 0.4, _neutral: 1}}")
+    held = parse_script(text).timeline.sample(1.0).values
+    expected = {"jawOpen": 0.6, "eyeBlinkLeft": 0.5, "mouthSmileRight": 0.4}
+    assert {name: held[CHANNEL[name]] for name in expected} == pytest.approx(expected)
+
+
 def test_json_is_yaml_too() -> None:
     text = '{"version": 1, "title": "x", "loop": true, "events": [{"at": 0, "prompt": "smile"}]}'
     script = parse_script(text)
@@ -102,6 +109,11 @@ ERRORS = [
         _event("{at: 1, set: {mouthSmleLeft: 1}}"),
         "'mouthSmleLeft' is not a known coefficient; did you mean 'mouthSmileLeft'?",
     ),
+    (
+        _event("{at: 1, set: {jawOpen: 1, jaw_open: 0}}"),
+        "'jawOpen' is there twice, once as 'jaw_open'.",
+    ),
+    (_event("{at: 1, set: {~: 1}}"), "'set': 'None' is not a known coefficient"),
     (_event("{at: 1, set: {jawOpen: 1.2}}"), "script, event 1, 'jawOpen' must be a number from 0 to 1, not 1.2."),
     (_event("{at: 1, set: {jawOpen: wide}}"), "'jawOpen' must be a number from 0 to 1, not 'wide'."),
     (_event("{at: 1, head: {yaw: 90}}"), "head 'yaw' must be a number from -40 to 40"),
