@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from runtime.commands.loading import is_loading
-from runtime.errors import MienError
+from runtime.errors import MienError, of_file_system
 from runtime.naming import unknown
 
 GROUP = "mien.commands"
@@ -25,8 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except MienError as error:
-        print(f"mien {arguments[0]}: {error}", file=sys.stderr)
-        return _leave(error.code)
+        return _refused(arguments[0], error)
+    except OSError as error:
+        refusal = of_file_system(error)
+        if refusal is None:
+            raise
+        return _refused(arguments[0], refusal)
     except KeyboardInterrupt:
         sys.unraisablehook = _leave_unsaid
         return _leave(130)
@@ -45,6 +49,12 @@ def _dispatch(arguments: list[str]) -> int:
     return _run(commands[arguments[0]], arguments[1:])
 
 
+def _refused(name: str, error: MienError) -> int:
+    sys.unraisablehook = _leave_unsaid
+    print(f"mien {name}: {error}", file=sys.stderr)
+    return _leave(error.code)
+
+
 def _leave(status: int) -> int:
     """`status`; where something is being loaded still, the process ends here, since nobody wants that any more."""
     if is_loading():
@@ -55,7 +65,8 @@ def _leave(status: int) -> int:
 
 
 def _leave_unsaid(error: object) -> None:
-    """What fails to be deleted after Ctrl-C was most often interrupted while it was made: a progress bar, say."""
+    """What fails to be deleted at the end says no more than the end itself: a progress bar that Ctrl-C interrupted
+    while it was made, an archive that a full disk cut."""
 
 
 def _run(entry: EntryPoint, arguments: list[str]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from urllib.request import urlopen
@@ -15,7 +17,7 @@ from runtime.commands import main as cli
 from runtime.commands.demo import DEMO
 from runtime.contract.bundle import read_bundle
 from runtime.errors import BadInput, MienError, Unavailable
-from tests.commands.calling import LIMIT, start
+from tests.commands.calling import LIMIT, MIEN, ROOT, start
 from tests.end_to_end.process import free_port
 
 
@@ -118,3 +120,48 @@ def test_several_bundles_are_served_and_their_addresses_printed(tmp_path: Path) 
         process.terminate()
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+WRITES = """
+import numpy as np
+from runtime.commands import doctor_cli
+def run(args):
+    with open({path!r}, "wb") as file:
+        np.savez(file, a=np.zeros(100_000))
+doctor_cli.run = run
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/dev/full", "a file could not be written (No space left on device); make room or take another folder"),
+        ("/dev/null/a.npz", "'/dev/null/a.npz' cannot be used (Not a directory); take another name"),
+        ("/" + "a" * 300, "File name too long"),
+    ],
+)
+def test_what_cannot_be_written_is_one_sentence_for_every_command(path: str, says: str) -> None:
+    with start("doctor", before=WRITES.format(path=path)) as process:
+        _, error = process.communicate(timeout=LIMIT)
+    assert process.returncode == Unavailable.code
+    assert error.startswith("mien doctor: ") and says in error and error.count("\n") == 1
+
+
+def test_other_errors_of_the_system_keep_their_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(entry: object, arguments: object) -> int:
+        raise ConnectionResetError(104, "reset")
+
+    monkeypatch.setattr(cli, "_run", run)
+    with pytest.raises(ConnectionResetError):
+        cli.main(["doctor"])
+
+
+def test_a_full_disk_ends_a_studio_clip_in_one_sentence(tmp_path: Path) -> None:
+    disk = "mount -t tmpfs -o size=12k none"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", f"{disk} {tmp_path}"], capture_output=True).returncode:
+        pytest.skip("needs a mount namespace, which is not permitted here")
+    command = f'{disk} {tmp_path} && exec "$@" --size 64 --frames 2 --workers 2 -o {tmp_path}/clip'
+    studio = ["sh", "-c", command, "sh", sys.executable, "-c", MIEN, "studio", "--demo"]
+    done = subprocess.run(["unshare", "-rm", *studio], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == Unavailable.code
+    assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
