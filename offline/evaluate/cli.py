@@ -15,8 +15,9 @@ from offline.evaluate.heads import ROWS, OracleAnswers, PriorAnswers, evaluate_h
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
-from offline.joker.distill.presets import PRESETS as DISTILLING
+from offline.joker.distill.presets import preset_for
 from offline.joker.prior.bound import load_prior
+from offline.joker.prior.folder import prior_size
 from offline.pages.html import number
 from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load, sampled
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PRIOR",
         help=f"instead: distil heads of the studio's people from this prior into -o; '{ORACLE}': from the truth itself",
     )
-    parser.add_argument("--preset", default="studio", help="with --heads: how they are distilled (default %(default)s)")
+    parser.add_argument("--preset", help="with --heads: how they are distilled (default: the one for the prior's size)")
     parser.add_argument("--rows", help=f"with --heads: which rows, of {','.join(ROWS)} (default: all)")
     parser.add_argument("--minutes", type=float, help=f"with --ablate: a row's training ({ABLATION_MINUTES:.0f})")
     parser.add_argument("--steps", type=int, help="with --ablate: a row's training steps, instead of minutes")
@@ -113,15 +114,14 @@ def _ablate(args: argparse.Namespace) -> dict[str, Any]:
 def _heads(args: argparse.Namespace) -> dict[str, Any]:
     if args.out is None:
         raise BadInput("--heads distils several heads; say where with -o FOLDER")
-    if args.preset not in DISTILLING:
-        raise BadInput(unknown("preset", args.preset, DISTILLING))
+    preset = preset_for(ORACLE_SIZE if args.heads == ORACLE else prior_size(args.heads), args.preset)
     rows = args.rows.split(",") if args.rows else list(ROWS)
     for row in rows:
         if row not in ROWS:
             raise BadInput(unknown("row", row, ROWS))
     device = choose_device(args.device)
     asked_of = OracleAnswers(ORACLE_SIZE) if args.heads == ORACLE else PriorAnswers(load_prior(args.heads, device))
-    done = evaluate_heads(asked_of, args.heads, DISTILLING[args.preset], args.out, rows=rows)
+    done = evaluate_heads(asked_of, args.heads, preset, args.out, rows=rows)
     page = write_heads_page(done, args.out)
     if not args.json:
         print(f"{'':24}" + "".join(f"{metric.label:>14}" for metric in HEAD_METRICS))

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
+from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.files import held
 from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, load_expressions, shipped
 from offline.joker.bank.folder import BankInfo, is_finished, read_info, write_info
 from offline.joker.distill.jobs import MOST, run_tasks
-from offline.joker.distill.presets import PRESETS
+from offline.joker.distill.presets import PRESETS, DistillPreset, preset_for
 from offline.joker.distill.reference import SIZE, reference_picture
 from offline.joker.distill.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
-from offline.joker.prior.folder import SHIPPED_PRIOR, prior_fingerprint
+from offline.joker.prior.folder import SHIPPED_PRIOR, prior_fingerprint, prior_size
 from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load as load_run
 from runtime.errors import BadInput
@@ -37,13 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prior", default=SHIPPED_PRIOR, metavar="NAME_OR_FOLDER",
         help="the 2D prior, a pipeline folder (default: the small one that comes with Mien, for the studio's people)",
     )  # fmt: skip
-    parser.add_argument("--preset", default="studio", help=f"how to distil: {', '.join(PRESETS)} (default %(default)s)")
+    parser.add_argument("--preset", help=f"how to distil: {', '.join(PRESETS)} (default: the one for the prior's size)")
     parser.add_argument("--jobs", type=int, metavar="N", help="expressions at once (default: one for each GPU)")
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)} (default %(default)s)")
     parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights for the perceptual loss LPIPS")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--subject", default="", metavar="NAME", help="whose likeness it is (default: the avatar's)")
     parser.add_argument("--consent", default="", metavar="TEXT", help="who agreed to it, when (default: the avatar's)")
+    add_setting_arguments(parser, lambda args: (wanted_preset(args),))
+
+
+def wanted_preset(args: argparse.Namespace) -> DistillPreset:
+    """The preset for the prior's size, with what `--set` says otherwise.
+
+    Raises BadInput where `--preset` is for other pictures, or a setting cannot be.
+    """
+    if args.preset is not None and args.preset not in PRESETS:
+        raise BadInput(unknown("preset", args.preset, PRESETS))
+    preset = preset_for(prior_size(args.prior), args.preset)
+    return with_settings(preset, setting_values(args.set, preset))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,20 +66,21 @@ def run(args: argparse.Namespace) -> None:
 
 def distil_bank(args: argparse.Namespace, load_prior: LoadPrior) -> None:
     """`run` with any prior."""
-    if args.preset not in PRESETS:
-        raise BadInput(unknown("preset", args.preset, PRESETS))
+    preset = wanted_preset(args)
     if args.jobs is not None and not 1 <= args.jobs <= MOST:
         raise BadInput(f"--jobs must be 1 to {MOST}, not {args.jobs}")
     device = choose_device(args.device)
-    info = bank_info(args)
+    info = bank_info(args, preset)
     with held(args.out):
-        _distil_all(args, info, device, load_prior)
+        _distil_all(args, info, preset, device, load_prior)
 
 
-def _distil_all(args: argparse.Namespace, info: BankInfo, device: torch.device, load_prior: LoadPrior) -> None:
+def _distil_all(
+    args: argparse.Namespace, info: BankInfo, preset: DistillPreset, device: torch.device, load_prior: LoadPrior
+) -> None:
     prepare(args, info)
     tasks = [
-        Task(args.out, expression, PRESETS[args.preset], info.prior, info.avatar, args.lpips, args.seed)
+        Task(args.out, expression, preset, info.prior, info.avatar, args.lpips, args.seed)
         for expression in info.expressions
     ]
     due = [task for task in tasks if not is_finished(args.out, task.expression)]
@@ -87,7 +101,7 @@ def _load_prior(name: str, device: torch.device) -> BindsViews:
     return load_prior(name, device)
 
 
-def bank_info(args: argparse.Namespace) -> BankInfo:
+def bank_info(args: argparse.Namespace, preset: DistillPreset) -> BankInfo:
     """What the command line asks for, checked against what the folder holds."""
     kind = "avatar" if args.avatar else "alone"
     name = "extremes" if args.avatar else "alone"
@@ -104,7 +118,7 @@ def bank_info(args: argparse.Namespace) -> BankInfo:
         raise BadInput("say whose likeness it is and who agreed to it, with --subject NAME and --consent TEXT")
     prior = str(Path(args.prior).resolve()) if Path(args.prior).is_dir() else args.prior
     info = BankInfo(
-        kind, subject, consent, prior, prior_fingerprint(prior), args.preset, tuple(expressions), avatar, fingerprint
+        kind, subject, consent, prior, prior_fingerprint(prior), preset.label, tuple(expressions), avatar, fingerprint
     )
     if (args.out / "bank.json").is_file():
         _check_same(args.out, read_info(args.out), info)
@@ -139,4 +153,4 @@ def _difference(old: BankInfo, new: BankInfo) -> str:
     names = {name: name for name in ("kind", "avatar", "subject", "consent", "prior", "preset")}
     names["prior_fingerprint"] = "state of the prior, which was trained on since"
     names["fingerprint"] = "state of the avatar, which was trained on since"
-    return next(said for name, said in names.items() if getattr(old, name) != getattr(new, name))
+    return next(label for name, label in names.items() if getattr(old, name) != getattr(new, name))

@@ -74,7 +74,7 @@ class BankInfo:
     prior_fingerprint: str
     """Of its files, as they were when the heads were distilled; empty for a name of the hub."""
     preset: str
-    """Name of the distillation's preset."""
+    """Name of the distillation's preset, and the settings that differ from it (`DistillPreset.label`)."""
     expressions: tuple[DistilledExpression, ...]
     avatar: str = ""
     """Folder of the avatar's training run; empty for kind "alone"."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.files import write_png, write_text
 from offline.joker.captures.convert import cli as convert_cli
 from offline.joker.captures.layout import Captures, read
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--steps", type=int, help="train until this step")
     train.add_argument("--device", default="auto", help="; ".join(DEVICES))
     train.add_argument("--threads", type=int, default=0, help="processor threads (default: all cores)")
+    add_setting_arguments(train, lambda args: (_config(args),))
     packing = jobs.add_parser("pack", help="write a trained prior in half precision, to hand on")
     packing.add_argument("prior", metavar="NAME_OR_FOLDER")
     packing.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER")
@@ -80,8 +81,6 @@ def _world(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    if args.config not in CONFIGS:
-        raise BadInput(unknown("config", args.config, CONFIGS))
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
         raise BadInput("--minutes and --steps must be positive")
     if args.threads:
@@ -122,10 +121,11 @@ def _train(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace) -> PriorConfig:
     """The named config with what the command line says otherwise. Raises BadInput where values cannot be."""
+    if args.config not in CONFIGS:
+        raise BadInput(unknown("config", args.config, CONFIGS))
+    config = CONFIGS[args.config]
     given = {name: getattr(args, name) for name in ("batch", "parts") if getattr(args, name) is not None}
-    if any(value < 1 for value in given.values()):
-        raise BadInput("--batch and --parts must be at least 1")
-    return replace(CONFIGS[args.config], **given)
+    return with_settings(config, setting_values(args.set, config) | given)
 
 
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:

@@ -4,57 +4,59 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from offline.config import Count, NotNegative, OneOf, Positive, Share, Whole, Within, checked
 from runtime.errors import BadInput
-from runtime.naming import unknown
 
 
 @dataclass(frozen=True)
 class PriorConfig:
     """The defaults are those of the small prior; `JOKER` has the paper's."""
 
-    seed: int = 0
-    batch: int = 16
+    seed: Whole = 0
+    """What everything random is drawn from."""
+    batch: Count = 16
     """Pairs that a step of the optimiser learns from, in each process."""
-    parts: int = 1
+    parts: Count = 1
     """Parts that a batch is computed in, one after another: less memory, the same gradients."""
     checkpointing: bool = False
     """Whether blocks are run again for the gradient instead of keeping what they computed: far less memory, a third
     more time."""
-    learning_rate: float = 6e-4
-    warm_up: int = 200
-    weight_decay: float = 1e-2
-    clip: float = 1.0
+    learning_rate: Positive = 6e-4
+    """Of AdamW, after the warm-up."""
+    warm_up: Count = 200
+    """Steps in which the learning rate rises to its value."""
+    weight_decay: NotNegative = 1e-2
+    """Of AdamW."""
+    clip: Positive = 1.0
     """Largest norm of the gradient."""
-    trained: str = "all"
+    trained: Annotated[str, OneOf(("all", "joker"))] = "all"
     """Which parts: "all" but the VAE, or "joker": the driving network, the denoiser's middle and up blocks, and the
     reference network up to its last self-attention."""
-    reference: str = "frontal"
+    reference: Annotated[str, OneOf(("frontal", "diverse"))] = "frontal"
     """"frontal" or "diverse", see `Pairs`."""
-    dropout: float = 0.1
+    dropout: Share = 0.1
     """Share of captions left out, for guidance."""
-    tint: float = 0.08
+    tint: NotNegative = 0.08
     """Spread of the random colour of both pictures of a pair."""
-    snr_cap: float = 5.0
+    snr_cap: NotNegative = 5.0
     """Largest signal-to-noise weight of a time step (min-SNR, Hang et al. 2023); 0 for the plain loss."""
-    face: float = 3.0
+    face: NotNegative = 3.0
     """How much more an error on the face weighs than one beside it."""
-    average: float = 0.999
+    average: Annotated[float, Within(0, 0.999999)] = 0.999
     """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none, which also takes
     neither memory nor disk."""
-    precision: str = "no"
+    precision: Annotated[str, OneOf(("no", "bf16"))] = "no"
     """"no" or "bf16", as `accelerate` names them."""
-    vae_steps: int = 4000
+    vae_steps: Whole = 4000
     """Steps of the autoencoder's own training before; none where it came trained."""
-    vae_rate: float = 1e-3
+    vae_rate: Positive = 1e-3
+    """Largest learning rate of the autoencoder's training."""
 
     def __post_init__(self) -> None:
-        for name, known in (("trained", ("all", "joker")), ("reference", ("frontal", "diverse")),
-                            ("precision", ("no", "bf16"))):  # fmt: skip
-            if getattr(self, name) not in known:
-                raise BadInput(unknown(f"value of '{name}'", getattr(self, name), known))
-        if not 1 <= self.parts <= self.batch:
+        checked(self)
+        if self.parts > self.batch:
             raise BadInput(f"a batch of {self.batch} pairs is computed in 1 to {self.batch} parts, not {self.parts}")
 
     def what_is_learnt(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from offline.joker.prior.attention import HiddenStates, join_self_attention, record_self_attention
-from offline.joker.prior.folder import PARTS, prior_folder
+from offline.joker.prior.folder import PARTS, existing_folder
 from runtime.errors import BadInput
 
 BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel,
@@ -162,10 +162,8 @@ def load_networks(
     With `trained` it has to be a prior already, from a folder or the hub. `SHIPPED_PRIOR` is the name of the one that
     comes with Mien. Raises BadInput, naming the part, where one is missing or cannot be read.
     """
-    folder = prior_folder(source)
-    if not folder.is_dir() and (len(folder.parts) > 2 or folder.is_absolute() or str(source).startswith((".", "~"))):
-        raise BadInput(f"there is no prior '{source}'; give its folder, or a name of the hub such as owner/model")
-    if not folder.is_dir():
+    folder = existing_folder(source)
+    if folder is None:
         return (_read_prior if trained else _from_stable_diffusion)(str(source)).to(device)
     plain = (folder / "unet").is_dir() and not (folder / "denoiser").is_dir()
     if plain and trained:

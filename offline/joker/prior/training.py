@@ -243,7 +243,7 @@ class PriorTraining:
             averaged.copy_(kept)
 
     def save(self) -> None:
-        """Writes the checkpoint; a kill leaves the old one or the new one."""
+        """Writes the checkpoint; a kill leaves the old one or the new one, and of killed ones nothing stays."""
         tensors: dict[str, Tensor] = {f"weights.{n}": p for n, p in enumerate(self.parameters)}
         tensors |= {f"averaged.{n}": p for n, p in enumerate(self.averaged)}
         tensors |= optimiser_tensors(self.optimiser)

@@ -31,7 +31,7 @@ from tests.joker.balls import BallPrior
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
 
 QUICK = replace(
-    STUDIO, name="quick", azimuths=3, elevations=2, levels=4, single=2, iterations=2, after=2, views=3,
+    STUDIO, name="quick", size=16, azimuths=3, elevations=2, levels=4, single=2, iterations=2, after=2, views=3,
     resolutions=((0, 16),), patch=16, skipped=0.25, autocast=False, batch=6,
 )  # fmt: skip
 LIST = """
@@ -51,6 +51,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "lite", TINY)
     monkeypatch.setitem(PRESETS, "quick", QUICK)
     monkeypatch.setattr(task, "PICTURE", TINY.picture)
+    monkeypatch.setattr(cli, "prior_size", lambda source: 16)
     flat = np.full((64, 64, 3), 128, np.uint8)
     monkeypatch.setattr(cli, "reference_picture", lambda photo: flat)
 
@@ -59,7 +60,7 @@ def arguments(folder: Path, *more: str) -> argparse.Namespace:
     (folder / "list.yaml").write_text(LIST)
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
-    given = ["-o", str(folder / "bank"), "--prior", "balls", "--preset", "quick", "--device", "cpu"]
+    given = ["-o", str(folder / "bank"), "--prior", "balls", "--device", "cpu"]
     return parser.parse_args([*given, "--expressions", str(folder / "list.yaml"), *more])
 
 
@@ -143,7 +144,7 @@ def test_several_processes_finish_all(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", tiny_clip(tmp_path / "clip"))
     save(run, make_optimiser(run))
     args = arguments(tmp_path, "--avatar", str(tmp_path / "run"))
-    info = bank_info(args)
+    info = bank_info(args, QUICK)
     cli.prepare(args, info)
     tasks = [Task(args.out, e, QUICK, "balls", info.avatar) for e in info.expressions]
     run_tasks(tasks, 2, [torch.device("cpu")], ball_prior)
@@ -156,7 +157,7 @@ def test_one_that_fails_stops_the_others(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "run", tiny_clip(tmp_path / "clip"))
     save(run, make_optimiser(run))
     args = arguments(tmp_path, "--avatar", str(tmp_path / "run"))
-    cli.prepare(args, bank_info(args))
+    cli.prepare(args, bank_info(args, QUICK))
     long = replace(QUICK, iterations=2000, after=2000)
     tasks = [
         Task(args.out, DistilledExpression(f"face {letter}", "a face"), long, "balls", str(tmp_path / "run"))
@@ -177,6 +178,9 @@ def test_one_that_fails_stops_the_others(tmp_path: Path) -> None:
         ((), "needs --reference PHOTO"),
         ((*ALONE, "--jobs", "0"), "--jobs must be 1 to 64"),
         ((*ALONE, "--preset", "papr"), "did you mean 'paper'"),
+        ((*ALONE, "--preset", "paper"), "'paper' is for pictures of 512 pixels, and the prior draws 16; .* 'quick'"),
+        ((*ALONE, "--set", "iteratons=3"), "did you mean 'iterations'"),
+        ((*ALONE, "--set", "levels=1"), "'levels' must be at least 2"),
         ((*ALONE, "--avatar", "nowhere"), "holds no checkpoint"),
     ],
 )
@@ -188,13 +192,13 @@ def test_options_that_do_not_fit(tmp_path: Path, more: tuple[str, ...], says: st
 def test_a_folder_of_another_bank_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distil_bank(arguments(tmp_path, *ALONE), ball_prior)
     with pytest.raises(BadInput, match="a bank of another subject"):
-        bank_info(arguments(tmp_path, *ALONE, "--subject", "Cube"))
+        bank_info(arguments(tmp_path, *ALONE, "--subject", "Cube"), QUICK)
     args = arguments(tmp_path, *ALONE)
     args.expressions.write_text(LIST.replace("a smile", "a grin"))
     with pytest.raises(BadInput, match="'smile' is finished with other words"):
-        bank_info(args)
+        bank_info(args, QUICK)
     args.expressions.write_text(LIST.replace("a smile", "a smile, hold: 3.0"))  # how it is played may change
-    assert bank_info(args).expressions[2].hold == 3.0
+    assert bank_info(args, QUICK).expressions[2].hold == 3.0
     monkeypatch.setattr(cli, "reference_picture", lambda photo: np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(BadInput, match="another reference picture"):
         distil_bank(arguments(tmp_path, *ALONE), ball_prior)
@@ -207,7 +211,23 @@ def test_a_bank_does_not_go_on_with_a_prior_that_was_trained_on(tmp_path: Path) 
     args = arguments(tmp_path, *ALONE, "--prior", str(prior))
     distil_bank(args, ball_prior)
     (prior / "training.safetensors").write_text("what training keeps beside the networks")
-    assert bank_info(args) == read_info(args.out)
+    assert bank_info(args, QUICK) == read_info(args.out)
     (prior / "denoiser" / "weights").write_text("late")
     with pytest.raises(BadInput, match="another state of the prior, which was trained on since"):
-        bank_info(args)
+        bank_info(args, QUICK)
+
+
+def test_a_bank_knows_what_was_set_and_goes_on_with_the_same(tmp_path: Path) -> None:
+    args = arguments(tmp_path, *ALONE, "--set", "after=3", "--set", "iterations=1")
+    distil_bank(args, ball_prior)
+    assert read_info(args.out).preset == "quick iterations=1 after=3"
+    with pytest.raises(BadInput, match="a bank of another preset"):
+        distil_bank(arguments(tmp_path, *ALONE), ball_prior)
+
+
+def test_help_settings_lists_the_preset_of_the_prior(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments(tmp_path, "--help-settings")
+    listed = capsys.readouterr().out
+    assert "iterations=2  (whole number, at least 1)" in listed and "resolutions=0:16" in listed
+    assert "size=" not in listed  # it follows from the prior

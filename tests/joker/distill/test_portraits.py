@@ -20,7 +20,7 @@ from tests.joker.distill.test_reference import NAMES, portrait
 from tests.tri2plane.tiny import TINY
 
 QUICK = replace(
-    STUDIO, name="quick", azimuths=2, elevations=2, levels=4, single=2, iterations=2, after=4, views=2,
+    STUDIO, name="quick", size=32, azimuths=2, elevations=2, levels=4, single=2, iterations=2, after=4, views=2,
     resolutions=((0, 32),), patch=32, autocast=False, batch=4,
 )  # fmt: skip
 LIST = """
@@ -42,7 +42,7 @@ def test_a_portrait_becomes_an_avatar(
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
     words = ["--reference", str(portrait(name)), "--expressions", str(tmp_path / "list.yaml"), "-o",
-             str(tmp_path / "bank"), "--prior", str(tiny_prior_folder), "--preset", "quick", "--device", "cpu",
+             str(tmp_path / "bank"), "--prior", str(tiny_prior_folder), "--device", "cpu",
              "--subject", "Somebody", "--consent", "painted, carved or given"]  # fmt: skip
     cli.run(parser.parse_args(words))
     bake_alone(tmp_path / "bank", tmp_path / "one.mien", "One")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from offline.joker.distill.presets import PAPER, PRESETS, STUDIO, DistillPreset
+from offline.joker.distill.presets import PAPER, PRESETS, STUDIO, DistillPreset, preset_for
 from offline.joker.distill.schedule import Round, plan
 from offline.joker.prior.denoiser import noise_levels
 from runtime.errors import BadInput
@@ -69,3 +69,14 @@ def test_unknown_names() -> None:
     with pytest.raises(BadInput, match="did you mean 'guidance'"):
         DistillPreset.from_dict({"guidence": 3})
     assert set(PRESETS) == {"paper", "studio"}
+
+
+def test_the_preset_follows_from_the_size_of_the_priors_pictures() -> None:
+    assert [preset_for(size).name for size in (32, 64, 128, 512)] == ["studio", "studio", "paper", "paper"]
+    assert preset_for(64, "studio") is STUDIO
+    with pytest.raises(BadInput, match=r"'studio' is for pictures of 64 pixels, and the prior draws 512; .* 'paper'"):
+        preset_for(512, "studio")
+    with pytest.raises(BadInput, match=r"'paper' is for pictures of 512 pixels, and the prior draws 64; .* 'studio'"):
+        preset_for(64, "paper")
+    with pytest.raises(BadInput, match="pictures of 1024 pixels, and heads are distilled from 512 at most"):
+        preset_for(1024)

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from offline.joker.prior.bound import load_prior
-from offline.joker.prior.networks import PARTS, JokerPrior, load_networks, pack
+from offline.joker.prior.folder import PARTS, SHIPPED_PRIOR, prior_size
+from offline.joker.prior.networks import JokerPrior, load_networks, pack
 from offline.joker.prior.small import TOKENS, small_prior, word_tokenizer
 from offline.joker.world.looks import words
 from runtime.errors import BadInput
@@ -196,3 +197,34 @@ def test_latents_are_the_middle_of_what_the_encoder_says(tiny_prior: JokerPrior)
     with torch.no_grad():
         spread = tiny_prior.vae.encode(pictures * 2 - 1).latent_dist
         torch.testing.assert_close(tiny_prior.encode(pictures), spread.mean * tiny_prior.vae.config.scaling_factor)
+
+
+def test_the_size_of_a_priors_pictures_is_told_by_its_configuration(tmp_path: Path) -> None:
+    assert prior_size(SHIPPED_PRIOR) == 64
+    for part, values in (("denoiser", {"sample_size": 64}), ("vae", {"block_out_channels": [128, 256, 512, 512]})):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(json.dumps(values))
+    assert prior_size(tmp_path) == 512  # Stable Diffusion 1.5's
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("", "cannot be read"),
+        ("[1]", "is not a mapping"),
+        ("[" * 100_000, "cannot be read"),
+        ("{}", "does not say how large"),
+        ('{"sample_size": 1e9}', "does not say how large"),
+    ],
+)
+def test_a_priors_damaged_configuration_is_refused(tmp_path: Path, written: str, says: str) -> None:
+    for part in ("denoiser", "vae"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(written)
+    with pytest.raises(BadInput, match=says):
+        prior_size(tmp_path)
+
+
+def test_a_prior_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no prior"):
+        prior_size(tmp_path / "nowhere")

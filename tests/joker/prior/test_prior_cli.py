@@ -98,6 +98,23 @@ def test_the_papers_config_needs_networks_to_begin_with(captures: Path, tmp_path
         _run("train", str(captures), "-o", str(tmp_path / "prior"), "--config", "joker", "--device", "cpu")
 
 
+def test_settings_and_options_say_otherwise_than_the_config(capsys: pytest.CaptureFixture[str]) -> None:
+    def config(*words: str) -> PriorConfig:
+        parser = argparse.ArgumentParser()
+        prior_cli.add_arguments(parser)
+        return prior_cli._config(parser.parse_args(["train", "captures", "-o", "prior", *words]))
+
+    made = config("--config", "joker", "--batch", "40", "--parts", "8", "--set", "snr_cap=5", "--set", "parts=2")
+    assert made == replace(CONFIGS["joker"], batch=40, parts=8, snr_cap=5.0) and made.checkpointing
+    with pytest.raises(BadInput, match="'batch' must be at least 1"):
+        config("--batch", "0")
+    with pytest.raises(BadInput, match="did you mean 'snr_cap'"):
+        config("--set", "snr_cup=5")
+    with pytest.raises(SystemExit):
+        config("--config", "joker", "--help-settings")
+    assert "checkpointing=yes" in capsys.readouterr().out
+
+
 def test_a_killed_autoencoder_goes_on_as_the_same_run(
     captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
