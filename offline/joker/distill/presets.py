@@ -26,9 +26,9 @@ from runtime.naming import unknown
 class DistillPreset:
     """Views, noise levels, iterations and losses. Raises BadInput where the values do not fit each other."""
 
-    name: Annotated[str, Fixed()]
+    name: Annotated[str, Fixed]
     """What it is called."""
-    size: Annotated[int, Fixed(), Within(1)]
+    size: Annotated[int, Fixed, Within(1)]
     """Width in pixels of the largest pictures that a prior for it draws; see `preset_for`."""
     networks: Annotated[str, OneOf(tuple(SIZES))]
     """Sizes of decoder, planes and super-resolution of a head without an avatar (`offline.tri2plane.presets`)."""
@@ -110,8 +110,9 @@ class DistillPreset:
 
 PAPER = DistillPreset(
     "paper", size=512, networks="live", azimuths=20, elevations=20, levels=100, single=60, iterations=130,
-    after=12_200, views=64, resolutions=((0, 64), (200, 128), (3000, 256), (4500, 384), (7000, 512)), patch=64, guidance=19.0,
-    plane_rate=1e-2, network_rate=1e-3, falling=1.0, l1=1.0, perceptual=1.0, sharpness=1.0, sparsity=1e-6, guide=0.1, pull=0.0,
+    after=12_200, views=64, resolutions=((0, 64), (200, 128), (3000, 256), (4500, 384), (7000, 512)), patch=64,
+    guidance=19.0, plane_rate=1e-2, network_rate=1e-3, falling=1.0, l1=1.0, perceptual=1.0, sharpness=1.0,
+    sparsity=1e-6, guide=0.1, pull=0.0,
 )  # fmt: skip
 STUDIO = DistillPreset(
     "studio", size=64, networks="lite", azimuths=9, elevations=5, levels=20, single=12, iterations=48, after=800,
