@@ -187,7 +187,7 @@ def _opened(path: Path) -> av.container.InputContainer:
     try:
         if not path.is_file():
             raise BadInput(f"there is no file '{path}'")
-        return av.open(ffmpeg_name(path), options={"protocol_whitelist": "file"})
+        return av.open(ffmpeg_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except av.InvalidDataError as error:
         raise BadInput(
             f"'{path}' cannot be read as a video ({error.strerror}); it is none, or was cut off while it was written: "

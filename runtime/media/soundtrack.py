@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from runtime.media.reading import MediaFile
 
-CARRIED = {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}
-"""Codecs that an MP4 can carry and players know there."""
+CARRIED = {"aac": 0, "ac3": 0, "alac": 36, "eac3": 0, "flac": 34, "mp3": 0, "opus": 19}
+"""Codecs that an MP4 can carry and players know there, and the bytes of a header that it then needs."""
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
 USUAL_RATE = 48_000
 BITRATE = 96_000
@@ -61,7 +61,7 @@ class Soundtrack:
             return
         if sound.codec_context is None:
             self._failed = f"the sound of '{self._path}' is coded in a way that is not known here, so it is left out"
-        elif sound.codec_context.codec.canonical_name in CARRIED:
+        elif _carried(sound.codec_context):
             self._track = _Copied(container.add_stream_from_template(sound), self._start)
         else:
             self._track = _Encoded(container, sound.codec_context, self._start)
@@ -169,6 +169,11 @@ class _Encoded:
             made.sample_rate, made.pts = self._rate, self._written
             self._written += samples.shape[1]
             yield from self._stream.encode(made)
+
+
+def _carried(coded: av.AudioCodecContext) -> bool:
+    header = CARRIED.get(coded.codec.canonical_name)
+    return header is not None and len(coded.extradata or b"") >= header
 
 
 def _begins(packet: Any) -> float:

@@ -277,6 +277,19 @@ def test_any_name_is_a_name(name: str, tmp_path: Path) -> None:
         list(read_frames(tmp_path / ("x" * 300)))
 
 
+def test_a_title_in_another_alphabet_is_no_hindrance(tmp_path: Path) -> None:
+    with av.open(ffmpeg_name(tmp_path / "a.mkv"), "w") as container:
+        container.metadata["title"] = "Muller"
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for frame in noise(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    latin = (tmp_path / "a.mkv").read_bytes().replace(b"Muller", "Müller".encode("latin-1"))
+    (tmp_path / "a.mkv").write_bytes(latin)
+    assert len(list(read_frames(tmp_path / "a.mkv"))) == 3
+
+
 def test_a_playlist_is_no_way_to_the_network(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)

@@ -123,3 +123,13 @@ def test_sound_that_nothing_here_can_read_is_said_to_be_missing(tmp_path: Path) 
     lost = taken_along(source, tmp_path / "out.mp4")
     assert lost is not None and "left out" in lost
     assert codec_of(tmp_path / "out.mp4") == []
+
+
+def test_sound_whose_header_is_damaged_is_encoded_or_missing_but_never_costs_the_film(tmp_path: Path) -> None:
+    source = write_beep(tmp_path / "a.mkv", "flac")
+    data = source.read_bytes()
+    at = data.index(b"fLaC") - 3
+    assert data[at : at + 3] == b"\x63\xa2\xaa"  # Matroska's CodecPrivate of 42 bytes becomes a Void of 43
+    source.write_bytes(data[:at] + b"\xec\xab" + data[at + 2 :])
+    taken_along(source, tmp_path / "out.mp4")
+    assert flashes(tmp_path / "out.mp4") == [pytest.approx(BEEP)]

@@ -80,6 +80,8 @@ def test_nothing_is_dropped_of_what_is_clean() -> None:
         ("landmarks", landmarks(x=30), Reason.LEAVES),
         ("landmarks", landmarks(x=200 + 80), Reason.LEAVES),
         ("landmarks", landmarks(height=60), Reason.TINY),
+        ("scale", 0.5, Reason.TINY),
+        ("scale", np.nan, Reason.OTHER_SHAPE),
         ("landmarks", landmarks(height=170), Reason.OTHER_FRAMING),
     ],
 )
@@ -89,7 +91,13 @@ def test_each_fault_has_its_reason(name: str, value: object, reason: Reason) -> 
 
 @pytest.mark.parametrize(
     "name, value",
-    [("stir", 0.05), ("sharpness", 21.0), ("landmarks", landmarks(height=150)), ("landmarks", landmarks(x=200 + 45))],
+    [
+        ("stir", 0.05),
+        ("scale", 0.8),
+        ("sharpness", 21.0),
+        ("landmarks", landmarks(height=150)),
+        ("landmarks", landmarks(x=200 + 45)),
+    ],
 )
 def test_what_is_within_bounds_is_used(name: str, value: object) -> None:
     assert dropped(spoiled(name, slice(20, 30), value)) == {}
