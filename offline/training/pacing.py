@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SAVE_EVERY = 60.0
+SAVE_EVERY = 50.0
 """Seconds of training between two checkpoints, at least; what a kill can lose."""
 SHARE = 0.05
 """Of the time that saving may take: what takes 10 s is done every 200 s at most."""

@@ -11,6 +11,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+BUCKET = 2**26
+"""Gradients that workers exchange at once, values."""
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -23,14 +26,27 @@ class Workers:
         """Make each worker's gradients the mean over all workers."""
         if self.count == 1:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in gradients])
-        dist.all_reduce(flat)
-        parts = (flat / self.count).split([g.numel() for g in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.reshape(gradient.shape))
+        for gradients in _buckets([p.grad for p in parameters if p.grad is not None]):
+            flat = torch.cat([g.reshape(-1) for g in gradients])
+            dist.all_reduce(flat)
+            parts = flat.div_(self.count).split([g.numel() for g in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.reshape(gradient.shape))
 
-    def agree(self, value: float, device: torch.device) -> float:
+    def any(self, value: bool, device: torch.device | None) -> bool:
+        """Whether it is so for any worker."""
+        if self.count == 1:
+            return value
+        told = torch.tensor(float(value), device=device)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return bool(told > 0)
+
+    def wait(self) -> None:
+        """Until all workers have come here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def agree(self, value: float, device: torch.device | None) -> float:
         """Rank 0's value: workers whose clocks differ must still end after the same step."""
         if self.count == 1:
             return value
@@ -40,6 +56,18 @@ class Workers:
 
 
 ALONE = Workers()
+
+
+def _buckets(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Consecutive tensors, of `BUCKET` values or one tensor together: how much is copied at once."""
+    bucket: list[Tensor] = []
+    for tensor in tensors:
+        if bucket and sum(t.numel() for t in bucket) + tensor.numel() > BUCKET:
+            yield bucket
+            bucket = []
+        bucket.append(tensor)
+    if bucket:
+        yield bucket
 
 
 @contextmanager

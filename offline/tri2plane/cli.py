@@ -35,11 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", type=Path, required=True, metavar="RUN", help="folder of the run; goes on if there"
     )
     parser.add_argument("--preset", help=f"size of the networks: {', '.join(PRESETS)} (default {PRESET})")
-    parser.add_argument("--minutes", type=float, help="train this long (default 30, unless --steps is given)")
-    parser.add_argument("--steps", type=int, help="train this many steps")
     parser.add_argument(
-        "--polish", type=float, default=0.0, metavar="MINUTES", help="then train super-resolution alone"
+        "--minutes", type=float,
+        help="train this long (default 30, unless --steps is given); the learning rate falls with time, so "
+        "the same seed gives another avatar each time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--steps", type=int, help="train this many steps; the same seed then gives the same avatar, to the last bit"
     )
+    parser.add_argument("--polish", type=float, metavar="MINUTES", help="then train super-resolution alone, so long")
+    parser.add_argument("--polish-steps", type=int, metavar="STEPS", help="the same, for so many steps")
     parser.add_argument("--batch", type=int, help=f"frames a step (default {TrainConfig.batch})")
     parser.add_argument("--seed", type=int, help=f"what everything random is drawn from (default {TrainConfig.seed})")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; several GPUs: start it with torchrun")
@@ -55,8 +60,8 @@ def run(args: argparse.Namespace) -> None:
         args.minutes = 30.0
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps <= 0):
         raise BadInput("--minutes and --steps must be positive")
-    if args.polish < 0:
-        raise BadInput("--polish must not be negative")
+    if (args.polish is not None and args.polish < 0) or (args.polish_steps is not None and args.polish_steps < 0):
+        raise BadInput("--polish and --polish-steps must not be negative")
     if args.threads:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
@@ -80,8 +85,8 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
     if first:
         print(f"preset {state.model.preset.name} on {device}, {workers.count} worker(s); {state.config.says()}")
     trained = train(state, clip, Budget(args.minutes, args.steps), optimiser, workers)
-    if args.polish and first:
-        polish(state, clip, Budget(args.polish), trained)
+    if first and (args.polish or args.polish_steps):
+        polish(state, clip, Budget(args.polish or None, args.polish_steps or None), trained)
     if first:
         print(f"trained {state.step} steps in {state.seconds / 60:.1f} min; next: mien bake {args.out} -o avatar.mien")
 

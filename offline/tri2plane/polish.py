@@ -8,20 +8,18 @@ every part of the picture counts alike; silhouettes gain most.
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from offline.clip import Clip
+from offline.training.loop import Budget, run_steps
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
-from offline.training.progress import BAR
+from offline.training.stepping import descend
 from offline.tri2plane.checkpoint import Polishing, Run, save
 from offline.tri2plane.dataset import load_batch
 from offline.tri2plane.losses import sharpness_loss, weighted_l1
-from offline.tri2plane.train import SAVE_SECONDS, Budget
 
 FRAMES = 240
 """Training frames, evenly spread, which are kept with their renderings; 3.2 MB each for `lite`."""
@@ -36,6 +34,7 @@ EDGE = 4
 """Rays to a square's edge within which the convolutions lack what lies beyond."""
 RATE = 2e-3
 SHARPNESS = 0.25
+ADVICE = "the run is usable as it is; polish for less, or train anew with --set autocast=no"
 
 Pair = tuple[Tensor, Tensor]
 
@@ -60,31 +59,25 @@ def polish(run: Run, clip: Clip, budget: Budget, optimiser: torch.optim.Optimize
         random.bit_generator.state = state.random
 
     def keep() -> None:
+        if not state.step:
+            return
         state.random, state.optimiser = dict(random.bit_generator.state), optimiser_tensors(adam)
         run.polishing = state
         run.model.super_resolution.load_state_dict(network.state_dict())
         if optimiser:
             save(run, optimiser)
 
-    saved = now = time.perf_counter()
-    with tqdm(total=100.0, desc="polish", bar_format=BAR) as bar:
-        while (spent := budget.progress(state)) < 1:
-            if now - saved > SAVE_SECONDS:
-                keep()
-                saved = time.perf_counter()
-            began = time.perf_counter()
-            loss = _polishing_step(run, adam, kept, random, spent)
-            now = time.perf_counter()
-            state.step += 1
-            state.seconds += now - began
-            bar.n = 100 * budget.progress(state)
-            bar.set_postfix({"sr": f"{loss:.4f}"})
-    network.requires_grad_(False)
-    keep()
+    def advance(share: float) -> dict[str, float]:
+        return {"sr": _polishing_step(run, adam, kept, random, state.step, share)}
+
+    try:
+        run_steps(state, budget, advance, keep, "polish")
+    finally:
+        network.requires_grad_(False)
 
 
 def _polishing_step(
-    run: Run, adam: torch.optim.Adam, kept: list[Pair], random: np.random.Generator, spent: float
+    run: Run, adam: torch.optim.Adam, kept: list[Pair], random: np.random.Generator, step: int, spent: float
 ) -> float:
     """One step on a square of each of some kept frames; `spent` is the share of the budget that is gone."""
     preset, network = run.averaged.preset, run.averaged.super_resolution
@@ -106,8 +99,7 @@ def _polishing_step(
     loss = weighted_l1(made, target, known) + SHARPNESS * sharpness_loss(made, target, known)
     adam.zero_grad(set_to_none=True)
     loss.backward()
-    adam.step()
-    return loss.item()
+    return descend(adam, network.parameters(), {"sr": loss}, step, ADVICE)["sr"]
 
 
 def _spread(run: Run, clip: Clip) -> list[int]:

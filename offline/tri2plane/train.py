@@ -6,47 +6,30 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from offline.clip import Clip
 from offline.perceptual import Lpips
 from offline.training.devices import peak_memory, readers_for
+from offline.training.loop import Budget, NowAndThen, run_steps
 from offline.training.optimiser import restore_optimiser
-from offline.training.progress import BAR
+from offline.training.stepping import MovingAverage, descend
 from offline.training.workers import ALONE, Workers
-from offline.tri2plane.checkpoint import Polishing, Run, save
+from offline.tri2plane.checkpoint import Run, save
 from offline.tri2plane.dataset import Batch, batches
 from offline.tri2plane.preview import write_preview
 from offline.tri2plane.terms import loss_terms
 from runtime.errors import BadInput
 
-SAVE_SECONDS = 50.0
-"""A killed run loses at most this much work, and the time a save takes."""
-PREVIEW_SECONDS = 180.0
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: until `minutes` of training time or `steps` are spent, whichever is given."""
-
-    minutes: float | None = None
-    steps: int | None = None
-    call: float | None = None
-    """Seconds after which training pauses though the budget is not spent; called again it goes on."""
-
-    def progress(self, run: Run | Polishing) -> float:
-        """0 at the start, 1 when spent."""
-        parts = [run.seconds / 60 / self.minutes] if self.minutes else []
-        parts += [run.step / self.steps] if self.steps else []
-        return min(max(parts), 1.0)
+PREVIEW_SECONDS, FIRST_PREVIEW = 180.0, 100
+"""Time between previews, and the step after which there is one already."""
+ADVICE = "train anew in another folder, slower (--set learning_rate=...) or in float32 (--set autocast=no)"
 
 
 def make_optimiser(run: Run) -> torch.optim.Adam:
@@ -66,11 +49,12 @@ def train(
     optimiser_tensors: dict[str, Tensor] | None = None,
     workers: Workers = ALONE,
 ) -> torch.optim.Adam:
-    """Train until the budget is spent, saving on the way; Ctrl-C saves and ends. Returns the optimiser.
+    """Train until the budget is spent, saving on the way; Ctrl-C saves and ends as well. Returns the optimiser.
 
-    The same seed gives the same steps, also across a resume: what a step draws depends on its number alone. Of several
-    `workers` each takes its part of a step's frames. Raises BadInput where a step's frames cannot be shared evenly, and
-    where LPIPS is asked for and its weights cannot be read.
+    What a step draws depends on seed and number alone, also across a resume, and with a budget of steps its learning
+    rate does too: the same seed then gives the same weights. Of several `workers` each takes its part of a step's
+    frames. Raises BadInput where a step's frames cannot be shared evenly, where LPIPS is asked for and its weights
+    cannot be read, and where a loss is not finite.
     """
     if run.config.batch % workers.count:
         raise BadInput(f"--batch {run.config.batch} cannot be shared by {workers.count} workers; make it a multiple")
@@ -80,58 +64,46 @@ def train(
     if optimiser_tensors:
         restore_optimiser(optimiser, optimiser_tensors)
     run.folder.mkdir(parents=True, exist_ok=True)
-    writes = workers.rank == 0
-    bar = tqdm(total=100.0, initial=100 * budget.progress(run), unit="%", bar_format=BAR, desc=f"train {run.clip}",
-               disable=not writes)  # fmt: skip
-    saved = previewed = began = time.perf_counter()
     coming = batches(
         clip, run.config.seed, run.step, run.config.batch, workers, readers_for(run.device), run.device.type == "cuda"
     )
-    try:
-        with closing(coming), (run.folder / "log.jsonl" if writes else Path(os.devnull)).open("a", buffering=1) as log:
-            while (progress := workers.agree(_due(budget, run, began), run.device)) < 1:
-                asked = time.perf_counter()
-                batch = next(coming).to(run.device)
-                started = time.perf_counter()
-                losses = step(run, optimiser, batch, progress, workers)
-                now = time.perf_counter()
-                run.step += 1
-                run.seconds += now - asked
-                run.polishing = None
-                log.write(json.dumps(_record(run, now - started, started - asked, losses)) + "\n")
-                bar.n = 100 * budget.progress(run)
-                bar.set_postfix({"step": run.step} | {k: f"{v:.3f}" for k, v in losses.items()})
-                if writes and now - saved > SAVE_SECONDS:
-                    saved = _timed(lambda: save(run, optimiser))
-                if writes and (now - previewed > PREVIEW_SECONDS or run.step == 100):
-                    previewed = _timed(lambda: write_preview(run, clip))
-    except KeyboardInterrupt:
-        tqdm.write(f"stopped at step {run.step}; the same command goes on from here")
-    finally:
-        bar.close()
-        if writes:
-            save(run, optimiser)
-    if writes and time.perf_counter() > began:
+    waited = computed = 0.0
+
+    def advance(progress: float) -> dict[str, float]:
+        nonlocal waited, computed
+        asked = time.perf_counter()
+        batch = next(coming).to(run.device)
+        started = time.perf_counter()
+        losses = step(run, optimiser, batch, progress, workers)
+        run.polishing = None
+        waited, computed = started - asked, time.perf_counter() - started
+        return losses
+
+    def preview() -> None:
         write_preview(run, clip)
+
+    first = workers.rank == 0
+    with closing(coming), (run.folder / "log.jsonl" if first else Path(os.devnull)).open("a", buffering=1) as log:
+
+        def noted(losses: Mapping[str, float]) -> None:
+            log.write(json.dumps(_record(run, computed, waited, losses)) + "\n")
+            if run.step == FIRST_PREVIEW:
+                preview()
+
+        run_steps(
+            run, budget, advance, lambda: save(run, optimiser), f"train {run.clip}", workers, run.device, noted,
+            [NowAndThen(PREVIEW_SECONDS, preview)],
+        )  # fmt: skip
+    if first:
+        preview()
     return optimiser
 
 
-def _due(budget: Budget, run: Run, began: float) -> float:
-    """The budget's progress, or 1 where this call's own time is over."""
-    over = budget.call is not None and time.perf_counter() - began > budget.call
-    return 1.0 if over else budget.progress(run)
-
-
-def _record(run: Run, step_s: float, wait_s: float, losses: dict[str, float]) -> dict[str, float]:
+def _record(run: Run, step_s: float, wait_s: float, losses: Mapping[str, float]) -> dict[str, float]:
     """A step's line in the log: seconds for the step, seconds that it waited for its frames, peak memory in MB."""
     record = {"step": run.step, "seconds": round(run.seconds, 2), "step_s": round(step_s, 3),
               "wait_s": round(wait_s, 3), "memory_mb": round(peak_memory(run.device))}  # fmt: skip
     return record | {k: round(v, 5) for k, v in losses.items()}
-
-
-def _timed(action: Callable[[], object]) -> float:
-    action()
-    return time.perf_counter()
 
 
 def step(
@@ -151,18 +123,9 @@ def step(
     total = torch.stack(list(terms.values())).sum()
     optimiser.zero_grad(set_to_none=True)
     total.backward()
-    workers.average([*run.model.parameters(), run.latents])
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-    optimiser.step()
-    _average(run)
-    return dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
-
-
-@torch.no_grad()
-def _average(run: Run) -> None:
-    decay = min(run.config.average, (1 + run.step) / (10 + run.step))
-    for mean, current in zip(run.averaged.parameters(), run.model.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
+    losses = descend(optimiser, run.model.parameters(), terms, run.step, ADVICE, workers, 1.0, [run.latents])
+    MovingAverage(run.model.parameters(), config.average, list(run.averaged.parameters())).update(run.step)
+    return losses
 
 
 def subject_box(clip: Clip, samples: int = 40) -> np.ndarray:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from offline.clip import Clip
+from offline.tensors import read_tensors
 from offline.tri2plane import cli
 from offline.tri2plane.presets import PRESETS
 from runtime.errors import BadInput
@@ -114,3 +116,11 @@ def test_a_run_goes_on_with_what_it_was_begun_with(clip: Clip, begun: Path) -> N
     mien_train(str(clip.folder), "-o", str(begun), "--steps", "2", "--seed", "7")
     kept = json.loads((begun / "config.json").read_text())
     assert kept["step"] == 2 and (kept["train"]["seed"], kept["train"]["batch"]) == (7, 2)
+
+
+def test_steps_repeat_exactly_and_polishing_takes_steps_too(clip: Clip, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        mien_train(str(clip.folder), "-o", str(tmp_path / name), "--steps", "2", "--batch", "2", "--polish-steps", "2")
+    (one, about), (two, _) = (read_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("a", "b"))
+    assert one.keys() == two.keys() and all(torch.equal(value, two[name]) for name, value in one.items())
+    assert about["step"] == 2 and one["polish.optimiser.0.step"] == 2

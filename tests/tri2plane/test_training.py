@@ -18,10 +18,11 @@ from offline.clip import Clip
 from offline.training.devices import choose_device
 from offline.training.optimiser import restore_optimiser
 from offline.tri2plane import checkpoint
+from offline.tri2plane import train as train_module
 from offline.tri2plane.checkpoint import load, sampled
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.crops import slide as slide_batch
-from offline.tri2plane.dataset import frames_of_step, load_batch
+from offline.tri2plane.dataset import Batch, frames_of_step, load_batch
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
@@ -164,10 +165,10 @@ def test_a_polishing_that_was_cut_short_goes_on(clip: Clip, tmp_path: Path) -> N
     assert again.polishing is None, "another training, another polishing"
 
 
-def slow_clock(monkeypatch: pytest.MonkeyPatch, module: str, seconds: float) -> None:
-    """In this module every look at the clock finds it `seconds` later."""
+def slow_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """In the loop every look at the clock finds it `seconds` later."""
     looks = itertools.count()
-    monkeypatch.setattr(f"{module}.time", SimpleNamespace(perf_counter=lambda: seconds * next(looks)))
+    monkeypatch.setattr("offline.training.loop.time", SimpleNamespace(perf_counter=lambda: seconds * next(looks)))
 
 
 def test_a_long_polishing_saves_on_the_way_and_ends_in_its_time(
@@ -177,9 +178,10 @@ def test_a_long_polishing_saves_on_the_way_and_ends_in_its_time(
     optimiser = train(run, clip, Budget(steps=1))
     saves: list[int] = []
     monkeypatch.setattr("offline.tri2plane.polish.save", lambda run, _: saves.append(run.polishing.step))
-    slow_clock(monkeypatch, "offline.tri2plane.polish", 15.0)
+    slow_clock(monkeypatch, 15.0)
     polish(run, clip, Budget(minutes=2.0), optimiser)
-    assert saves == [2, 4, 6, 8], "after 50 seconds each, and at the end"
+    # a step takes 15 s of training and 60 s in all; a save takes 15 s, so the next one waits for 19 times as long
+    assert saves == [1, 6, 8]
 
 
 def test_a_call_ends_in_its_own_time_and_the_next_goes_on(
@@ -187,7 +189,7 @@ def test_a_call_ends_in_its_own_time_and_the_next_goes_on(
 ) -> None:
     run = tiny_run(tmp_path, clip)
     with monkeypatch.context() as patch:
-        slow_clock(patch, "offline.tri2plane.train", 1.0)
+        slow_clock(patch, 1.0)
         train(run, clip, Budget(steps=500, call=10.0))
     assert 1 <= run.step < 10
     again, tensors = load(tmp_path)
@@ -317,3 +319,72 @@ def test_the_eyes_and_the_mouth_weigh_most() -> None:
         u, v = camera.project(np.array(point)) * 128
         assert weight[int(v), int(u)] > 4.5
     assert weight[5, 5] < 1.01
+
+
+def test_the_same_seed_and_steps_give_the_same_bits_polished_too(clip: Clip, tmp_path: Path) -> None:
+    """Also where the second one trains in three calls."""
+    budget = Budget(steps=4)
+    one, two = (tiny_run(tmp_path / name, clip) for name in ("one", "two"))
+    polish(one, clip, Budget(steps=3), train(one, clip, budget))
+    train(two, clip, Budget(steps=4, call=0.0))  # no step at all
+    _one_step(two, clip, budget)
+    again, tensors = load(tmp_path / "two")
+    optimiser = train(again, clip, budget, tensors)
+    _one_polishing_step(again, clip, optimiser)
+    once_more, tensors = load(tmp_path / "two")
+    assert once_more.polishing is not None and once_more.polishing.step == 1
+    polish(once_more, clip, Budget(steps=3), optimiser)
+    for name, value in one.averaged.state_dict().items():
+        assert torch.equal(once_more.averaged.state_dict()[name], value), name
+
+
+def _one_polishing_step(run: checkpoint.Run, clip: Clip, optimiser: torch.optim.Optimizer) -> None:
+    """The first of three, then Ctrl-C."""
+
+    def interrupted(self: object, share: float) -> float:
+        if share > 0:
+            raise KeyboardInterrupt
+        return share
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("offline.training.workers.Workers.agree", lambda self, share, device: interrupted(self, share))
+        polish(run, clip, Budget(steps=3), optimiser)
+
+
+@pytest.mark.parametrize("wrong", ["loss", "gradient"])
+def test_what_is_not_finite_stops_the_training_before_anything_is_spoilt(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    run = tiny_run(tmp_path, clip)
+    train(run, clip, Budget(steps=2))
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    terms = train_module.loss_terms
+
+    def poisoned(run: checkpoint.Run, batch: Batch) -> dict[str, torch.Tensor]:
+        found = terms(run, batch)
+        factor = float("nan") if wrong == "loss" else 1.0
+        found["sr"] = found["sr"] * factor
+        if wrong == "gradient":
+            found["latent"] = (
+                found["latent"] + (run.model.decoder.density_out.weight.sum() * 0).sqrt()
+            )  # its slope is 0/0
+        return found
+
+    monkeypatch.setattr(train_module, "loss_terms", poisoned)
+    named = "the loss 'sr' is nan" if wrong == "loss" else "the gradient's norm is nan"
+    with pytest.raises(BadInput, match=f"{named} in step 3, .* kept; train anew .*--set learning_rate"):
+        train(run, clip, Budget(steps=4))
+    monkeypatch.undo()
+    kept, _ = load(tmp_path)
+    assert kept.step == 2
+    for name, value in kept.model.state_dict().items():
+        assert torch.equal(value, before[name]) and value.isfinite().all(), name
+
+
+def test_a_polishing_that_is_not_finite_stops(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run(tmp_path, clip)
+    optimiser = train(run, clip, Budget(steps=1))
+    monkeypatch.setattr("offline.tri2plane.polish.SHARPNESS", float("inf"))
+    with pytest.raises(BadInput, match=r"the loss 'sr' is inf in step 1, .*usable as it is"):
+        polish(run, clip, Budget(steps=2), optimiser)
+    assert all(value.isfinite().all() for value in load(tmp_path)[0].averaged.state_dict().values())

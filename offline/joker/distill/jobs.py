@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from offline.joker.distill.task import BindsViews, LoadPrior, Task, distil_expression
-from offline.training.progress import BAR
+from offline.training.loop import BAR
 from runtime.errors import Unavailable
 
 MOST = 64
