@@ -145,7 +145,8 @@ class Caller:
         self._reader = asyncio.ensure_future(self._read(track))
 
     async def _read(self, track: MediaStreamTrack) -> None:
-        mapper: Any = getattr(self.pc.getReceivers()[0], "_RTCRtpReceiver__timestamp_mapper")  # noqa: B009 - private
+        receiver = next(receiver for receiver in self.pc.getReceivers() if receiver.track is track)
+        mapper: Any = getattr(receiver, "_RTCRtpReceiver__timestamp_mapper")  # noqa: B009 - private
         try:
             while True:
                 frame = await track.recv()

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from runtime.streaming.offers import MAX_CANDIDATES, OfferError, checked_offer, is_fragment
-from tests.streaming.caller import SDP
+from tests.streaming.caller import SDP, Camera
 from tests.streaming.serving import serving
 
 FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
@@ -68,6 +68,33 @@ def test_offers_of_common_clients_are_answered_section_by_section(name: str) -> 
             assert [kind for kind, _ in answered] == [line[2:].split()[0] for line in offered]
             refused = [port == "0" for _, port in answered]
             assert refused == [name == "rejected" and kind in ("audio", "text") for kind, _ in answered]
+
+    asyncio.run(scene())
+
+
+def bundled_only(sdp: str) -> str:
+    """The offer with a transport in its first section alone (RFC 9143, 7.1.3)."""
+    head, first, *rest = re.split(r"(?=^m=)", sdp, flags=re.MULTILINE)
+    transport = ("a=ice-", "a=fingerprint", "a=setup", "a=candidate", "a=end-of", "a=rtcp:", "a=rtcp-mux")
+    for i, section in enumerate(rest):
+        lines = [line for line in section.splitlines() if not line.startswith(transport)]
+        kind, _, formats = lines[0].split(" ", 2)
+        rest[i] = text([f"{kind} 0 {formats}", "a=bundle-only", *lines[1:]])
+    return "".join([head, first, *rest])
+
+
+def test_an_offer_with_one_transport_connects() -> None:
+    async def scene() -> None:
+        async with serving() as running:
+            caller = running.caller()
+            caller.pc.addTransceiver("audio", direction="sendonly")
+            sdp = bundled_only(await caller.offer(Camera(230), "sendrecv"))
+            assert re.findall(r"^m=(\w+) 0", sdp, re.MULTILINE) == ["video", "application"]
+            async with running.http.post(f"{running.url}/fake/whip", data=sdp, headers=SDP) as response:
+                await caller.take(response)
+            await caller.see_until(red_above=150)
+            assert (await caller.say({"type": "prompt", "text": "smile"}))["type"] == "prompt"
+            assert await caller.hang_up() == 200
 
     asyncio.run(scene())
 
