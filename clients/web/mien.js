@@ -208,7 +208,7 @@ export class Mien extends EventTarget {
 
   // Sends expression coefficients, 0..1, by their ARKit names, and optionally {rotation: [x, y, z, w]}. Names may be spelled as
   // other programs do (JawOpen, jaw_open, eyeBlink_L). `values` may also be MediaPipe's categories, as
-  // `result.faceBlendshapes[0].categories`, or 52 or 61 numbers in the order of Live Link Face.
+  // `result.faceBlendshapes[0].categories`.
   coefficients(values, rest = {}) {
     if (!Array.isArray(values) || typeof values[0] !== 'object') return this.#ask({ type: 'coefficients', values, ...rest });
     const named = Object.fromEntries(values.map(({ categoryName, score }) => [categoryName, score]));

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from runtime.contract.drive import EXPRESSIONS
 
 LONGEST = 40
@@ -46,12 +44,3 @@ def coefficient(name: str) -> str | None:
     if folded in _SILENT:
         return None
     raise KeyError(name)
-
-
-LIVE_LINK: tuple[int, ...] = (len(EXPRESSIONS), len(EXPRESSIONS) + 9)
-"""Lengths of a list of bare values in Live Link Face's order: the coefficients, with or without its nine angles."""
-
-
-def by_live_link(values: Iterable[object]) -> dict[str, object]:
-    """Bare values in Live Link Face's order, by their ARKit names."""
-    return dict(zip(EXPRESSIONS, values, strict=False))

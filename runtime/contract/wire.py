@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState, checked, coefficients
-from runtime.contract.names import LIVE_LINK, by_live_link, coefficient
+from runtime.contract.names import coefficient
 from runtime.naming import unknown
 
 MAGIC = b"MIEN"
@@ -161,7 +161,7 @@ def _coefficients(values: object) -> dict[str, float]:
 
 
 def _named(values: object) -> Iterable[tuple[str, object]]:
-    """(name, value) of each coefficient, whichever of the three forms `values` has."""
+    """(name, value) of each coefficient, whichever of the two forms `values` has."""
     if isinstance(values, dict | list) and len(values) > MOST:
         raise WireError(f"'values' may have {MOST} coefficients, got {len(values)}")
     if isinstance(values, dict):
@@ -169,11 +169,12 @@ def _named(values: object) -> Iterable[tuple[str, object]]:
     if isinstance(values, list):
         if values and all(isinstance(entry, dict) for entry in values):
             return [(_category(entry), entry.get("score")) for entry in values]
-        if len(values) in LIVE_LINK:
-            return by_live_link(values).items()
+        raise WireError(
+            "a list of numbers does not say which is which, and programs order them differently; "
+            "send 'values' as an object of coefficients by their ARKit names"
+        )
     raise WireError(
-        "'values' must be an object of coefficients by their ARKit names, MediaPipe's list of categories, "
-        f"or a list of {' or '.join(map(str, LIVE_LINK))} numbers in Live Link Face's order"
+        "'values' must be an object of coefficients by their ARKit names, or MediaPipe's list of categories"
     )
 
 
@@ -189,9 +190,10 @@ def drive_state(message: Mapping[str, Any], timestamp: float) -> DriveState:
 
     ``{"type": "coefficients", "values": {"jawOpen": 0.5}, "rotation": [x, y, z, w], "translation": [x, y, z],
     "detail": [8 numbers]}``; all but `values` may be left out. `values` may also be MediaPipe's list of categories,
-    ``[{"categoryName": "jawOpen", "score": 0.5}]``, or a list of 52 or 61 numbers in Live Link Face's order; names are
-    spelled as `names.coefficient` says. Values out of range are clipped. Raises WireError, naming the field, where
-    something is unknown, not finite or of the wrong shape.
+    ``[{"categoryName": "jawOpen", "score": 0.5}]``; names are spelled as `names.coefficient` says. A list of numbers
+    alone is refused: Live Link Face's packets and its files, LAM and MediaPipe each have an order of their own. Values
+    out of range are clipped. Raises WireError, naming the field, where something is unknown, not finite or of the wrong
+    shape.
     """
     values = _coefficients(message.get("values"))
     try:

@@ -92,9 +92,7 @@ class Category:
 
 
 def test_coefficients_are_taken_in_the_forms_of_other_programs() -> None:
-    row = [0.0] * 61
-    row[17] = 1.0  # JawOpen in Live Link Face's order
-    forms: list[Any] = [{"JawOpen": np.float32(1)}, [Category("_neutral", 0.9), Category("jawOpen", 1.0)], row]
+    forms: list[Any] = [{"JawOpen": np.float32(1)}, [Category("_neutral", 0.9), Category("jawOpen", 1.0)]]
 
     def client(url: str) -> None:
         for values in forms:

@@ -32,9 +32,6 @@ def test_mediapipes_categories_and_live_links_columns_drive() -> None:
     np.testing.assert_array_equal(drive_state({"values": scores}, 0.0).expression, by_object)
     assert by_object[INDEX["jawOpen"]] == 0.5 and by_object.sum() == 0.5
 
-    row = np.linspace(0, 1, 52).tolist()
-    for values in (row, [*row, *[0.3] * 9]):
-        np.testing.assert_allclose(drive_state({"values": values}, 0.0).expression, row, atol=1e-6)
     assert drive_state({"values": {"JawOpen": 0.5, "HeadYaw": 0.2, "LeftEyePitch": 0.1}}, 0.0).expression.sum() == 0.5
 
 
@@ -47,11 +44,11 @@ def test_mediapipes_categories_and_live_links_columns_drive() -> None:
         ({"x" * 60_000: 1}, "unknown coefficient 'x{40}'"),
         ({"jawOpen": 0.1, "jaw_open": 0.2}, "'jawOpen' is there twice, once as 'jaw_open'"),
         ({"JawOpen": "wide"}, "'JawOpen' must be a number"),
-        ([0.1] * 51, "52 or 61 numbers"),
-        ([], "52 or 61 numbers"),
+        ([0.1] * 52, "does not say which is which"),
+        ([], "does not say which is which"),
         ([{"score": 1}], "'categoryName'"),
         ([{"categoryName": "jawOpen"}], "'jawOpen' must be a number"),
-        (["jawOpen"] * 52, "must be a number"),
+        (["jawOpen"] * 52, "does not say which is which"),
         (None, "'values' must be an object"),
     ],
 )  # fmt: skip

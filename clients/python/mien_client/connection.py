@@ -115,7 +115,7 @@ class Connection:
 
     def drive(
         self,
-        values: Mapping[str, float] | Sequence[float] | Sequence[Category],
+        values: Mapping[str, float] | Sequence[Category],
         rotation: Sequence[float] | None = None,
         translation: Sequence[float] | None = None,
         detail: Sequence[float] | None = None,
@@ -123,8 +123,7 @@ class Connection:
         """Sends expression coefficients, 0..1, by their ARKit names; returns the number of this message.
 
         Names may be spelled as other programs do (JawOpen, jaw_open, eyeBlink_L). `values` may also be MediaPipe's list
-        of categories, or 52 or 61 numbers in the order of Live Link Face. What the server refuses comes as a
-        MessageRefused, see `connect`.
+        of categories. What the server refuses comes as a MessageRefused, see `connect`.
 
         `rotation` is a quaternion (x, y, z, w) from head to world, `translation` is in decimetres, `detail` has 8
         numbers. The avatar goes back to idling half a second after the last message.
@@ -225,13 +224,11 @@ class Connection:
         return hello
 
 
-def _plain(values: Mapping[str, float] | Sequence[float] | Sequence[Category]) -> dict[str, float] | list[float]:
-    """Coefficients as JSON takes them, whichever number type they have."""
+def _plain(values: Mapping[str, float] | Sequence[Category]) -> dict[str, float]:
+    """Coefficients by name as JSON takes them, whichever number type they have."""
     if isinstance(values, Mapping):
         return {name: float(value) for name, value in values.items()}
-    if all(hasattr(value, "category_name") for value in values):
-        return {str(value.category_name): float(value.score or 0.0) for value in values}  # type: ignore[union-attr]
-    return [float(value) for value in values]  # type: ignore[arg-type]
+    return {str(value.category_name): float(value.score or 0.0) for value in values}
 
 
 def _first_avatar(address: Address, headers: Mapping[str, str], timeout: float) -> str:
