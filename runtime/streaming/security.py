@@ -62,7 +62,7 @@ def guard(access: Access) -> Middleware:
                 421, f"this server is not known as '{name}'; if it is yours, start it with --allow-host {name}"
             )
         origin = request.headers.get("Origin")
-        foreign = origin is not None and origin.partition("://")[2].lower() != host
+        foreign = origin is not None and not _is_of(origin.lower(), host)
         if foreign and origin not in access.origins and "*" not in access.origins:
             return problem(403, "pages of this origin may not ask; start the server with --allow-origin to let them")
         if foreign and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -84,6 +84,13 @@ def host_name(authority: str) -> str | None:
     """The host of a lower-case Host header (RFC 9110, 7.2) without port and brackets; None where it is none."""
     match = _AUTHORITY.fullmatch(authority)
     return None if match is None else match["six"] or match["name"].rstrip(".")
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Whether a page of this origin came from this host; a proxy may name the port that a browser leaves out."""
+    scheme, _, authority = origin.partition("://")
+    port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return authority.removesuffix(port) == host.removesuffix(port)
 
 
 def _own_names(access: Access) -> frozenset[str]:

@@ -51,9 +51,15 @@ def test_on_loopback_a_name_must_be_allowed_and_the_refusal_says_how() -> None:
     async def scene() -> None:
         async with serving(allow_host=("mien.example",)) as running:
             url = f"{running.url}/api/avatars"
-            public = {"Host": "mien.example", "Origin": "https://mien.example"}
-            async with running.http.get(url, headers=public) as response:
-                assert response.status == 200, "a TLS proxy that keeps Host"
+            for host, origin, status in [
+                ("mien.example", "https://mien.example", 200),
+                ("mien.example:443", "https://mien.example", 200),
+                ("mien.example:80", "https://mien.example", 403),
+                ("mien.example", "https://mien.example:8443", 403),
+                ("mien.example", "https://mien.example.evil", 403),
+            ]:
+                async with running.http.get(url, headers={"Host": host, "Origin": origin}) as response:
+                    assert response.status == status, "a TLS proxy that keeps Host"
             for name in ("other.example", "192.0.2.7"):
                 async with running.http.get(url, headers={"Host": f"{name}:8443"}) as response:
                     detail = (await response.json(content_type=None))["detail"]
