@@ -17,6 +17,7 @@ from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
@@ -34,6 +35,7 @@ from runtime.streaming.offers import Offer, OfferError
 from runtime.streaming.packet_track import PacketTrack
 from runtime.streaming.rtc_hooks import (
     PromptJitterBuffer,
+    decodes,
     last_sent_timestamp,
     receive_promptly,
     send_packets,
@@ -61,6 +63,7 @@ BUSY = f"{MAX_WAITING} messages wait already; send fewer, or wait for the answer
 MAX_BUFFERED = 256 * 1024
 """Bytes waiting in a data channel beyond which histories, and answers that nobody fetches, are dropped."""
 SENDING_FAILED = "the avatar's pictures could not be sent any more; connect again, and see the server's log"
+DECODING_FAILED = "the camera could not be decoded any more; connect again, and see the server's log"
 CONNECTION_FAILED = "the connection failed in the server; connect again, and see the server's log"
 
 
@@ -69,8 +72,6 @@ class Peer:
 
     def __init__(self, live: Live, watches: bool, drives: bool) -> None:
         """Whether it `watches` the performance, and whether its camera and its messages drive it."""
-        self.resources: AsyncExitStack | None = None
-        """What ends together with the connection, `disconnect` first; set once the session stands."""
         self.connected = False
         self.last_heard = time.monotonic()
         self.track: PacketTrack | None = None
@@ -87,8 +88,10 @@ class Peer:
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sender: Any = None
+        self._receiver: RTCRtpReceiver | None = None
         self._buffer: PromptJitterBuffer | None = None
         self._received = -1
+        self._resources: AsyncExitStack | None = None
         self._ending = asyncio.Lock()
         self._leaving = False
 
@@ -110,10 +113,17 @@ class Peer:
         self._spawn(self._answer_messages())
         return pc.localDescription.sdp
 
+    def stands(self, resources: AsyncExitStack) -> None:
+        """What ends together with the connection, `disconnect` first; at once, where it has failed meanwhile."""
+        self._resources = resources
+        if self._leaving:
+            self.end()
+
     async def close(self) -> None:
         """Ends the session: the connection and all that belongs to it. A second call waits for the first."""
+        self._leaving = True
         async with self._ending:
-            resources, self.resources = self.resources, None
+            resources, self._resources = self._resources, None
             if resources is not None:
                 await resources.aclose()
 
@@ -161,7 +171,8 @@ class Peer:
                 transceiver.direction = "inactive"
                 continue
             if self._drives:
-                self._buffer = receive_promptly(transceiver.receiver, self._camera_dropped)
+                self._receiver = transceiver.receiver
+                self._buffer = receive_promptly(self._receiver, self._camera_dropped)
             if not self._watches:
                 transceiver.direction = "recvonly"
                 continue
@@ -260,6 +271,9 @@ class Peer:
             if received != self._received:
                 self._received, self.last_heard = received, now
             late = not self.connected and now - begun > CONNECT_LIMIT
+            if self._receiver is not None and not decodes(self._receiver):
+                self.fail(DECODING_FAILED)
+                return
             if late or now - self.last_heard > SILENT_LIMIT:
                 log.info("dropping a peer that %s", "never connected" if late else "fell silent")
                 self.end()

@@ -259,3 +259,9 @@ def take_certificates(transport: RTCDtlsTransport, by_gnutls: bool) -> None:
         await shake_hands()
 
     _replace(transport, "_do_handshake", handshake)
+
+
+def decodes(receiver: RTCRtpReceiver) -> bool:
+    """Whether aiortc's decoder, where it has begun, is still there: an error that it does not know ends its thread."""
+    thread: threading.Thread | None = getattr(receiver, "_RTCRtpReceiver__decoder_thread")  # noqa: B009 - as above
+    return thread is None or thread.is_alive()

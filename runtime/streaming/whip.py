@@ -95,7 +95,7 @@ class Signalling:
             except OfferError as error:
                 headers = RETRY_AFTER if error.status == 409 else None
                 return problem(error.status, str(error), headers)
-            peer.resources = undo.pop_all()
+            peer.stands(undo.pop_all())
         self._registry.attach(key, peer.close)
         headers = {"Location": self._location(request, key), "ETag": f'"{key[:8]}"', "ID": key}
         return web.Response(status=201, text=offer.answer(answer), content_type="application/sdp", headers=headers)

@@ -14,7 +14,7 @@ from aiortc import rtcrtpreceiver
 
 from runtime.live import fan_out
 from runtime.media.encode import VideoEncoder
-from runtime.streaming import frames, rtc_hooks
+from runtime.streaming import frames, peer, rtc_hooks
 from tests.streaming.caller import Caller, Camera, until
 from tests.streaming.fakes import FakeAvatar, FakeTracker
 from tests.streaming.serving import Running, serving
@@ -176,7 +176,7 @@ def test_a_task_of_a_connection_that_fails_ends_it_and_says_so(monkeypatch: pyte
 
 
 def test_a_message_that_breaks_its_handler_ends_its_own_connection_and_says_so() -> None:
-    def handle(message: object) -> Any:
+    async def reply(message: object) -> Any:
         raise ArithmeticError("the test said so")
 
     async def scene() -> None:
@@ -185,8 +185,9 @@ def test_a_message_that_breaks_its_handler_ends_its_own_connection_and_says_so()
             other = await running.caller().call()
             await caller.see(1)
             first, second = running.server.app.lives()
-            first.control.handle = second.control.handle = handle  # type: ignore[method-assign]
-            assert (await caller.say({"type": "ping"}))["about"] == "session"
+            first.control._reply = second.control._reply = reply  # type: ignore[method-assign]
+            said = await caller.say({"type": "ping"})
+            assert said.get("about") == "session"
             await until(lambda: len(running.server.app.registry) == 1)
             await other.see(3)
 
@@ -221,6 +222,58 @@ def test_a_camera_that_is_decoded_too_slowly_loses_frames_and_is_not_late(monkey
             await until(lambda: live.counters()["cameraTracked"] > 3)
             assert live.session.camera_stamps, "when they came is known again"
             await publisher.hang_up()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_decoder_that_dies_ends_its_connection_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(codec: object) -> Any:
+        raise ArithmeticError("the test said so")
+
+    monkeypatch.setattr(peer, "WATCH", 0.1)
+
+    async def scene() -> None:
+        async with serving() as running:
+            monkeypatch.setattr(rtcrtpreceiver, "get_decoder", make)
+            publisher = await running.caller().call(camera=Camera(230), direction="sendonly")
+            await until(lambda: told(publisher, "session") and not len(running.server.app.registry))
+
+    asyncio.run(scene())
+
+
+def test_a_server_whose_tracker_cannot_be_loaded_is_ready_for_all_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reset(tracker: FakeTracker) -> None:
+        raise ArithmeticError("the test said so")
+
+    monkeypatch.setattr(FakeTracker, "reset", reset)
+
+    async def scene() -> None:
+        async with serving() as running:
+            await until(running.server._warm.is_set)
+            assert "loading the face tracker failed" in caplog.text
+            await (await running.caller().call()).see(2)
+
+    asyncio.run(scene())
+
+
+def test_one_that_fails_before_it_is_answered_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = peer.Peer.answer
+
+    async def late(self: peer.Peer, offer: Any) -> str:
+        self.fail("the test said so")
+        await asyncio.sleep(2 * peer.FAREWELL)
+        return await answer(self, offer)
+
+    monkeypatch.setattr(peer, "FAREWELL", 0.02)
+    monkeypatch.setattr(peer.Peer, "answer", late)
+
+    async def scene() -> None:
+        async with serving() as running:
+            await running.caller().call()
+            await until(lambda: not len(running.server.app.registry) and not running.server.app.lives())
 
     asyncio.run(scene())
 
