@@ -59,10 +59,10 @@ class Soundtrack:
         sound = self._file.sound
         if sound is None:
             return
-        if sound.codec_context is None:
+        if sound.codec_context is None or not sound.codec_context.sample_rate or not sound.codec_context.channels:
             self._failed = f"the sound of '{self._path}' is coded in a way that is not known here, so it is left out"
         elif _carried(sound.codec_context):
-            self._track = _Copied(container.add_stream_from_template(sound), self._start)
+            self._track = _Copied(container.add_stream_from_template(sound), sound.codec_context, self._start)
         else:
             self._track = _Encoded(container, sound.codec_context, self._start)
 
@@ -95,14 +95,22 @@ class _Track(Protocol):
 
 
 class _Copied:
-    """Packets as they are, moved in time; those that lie under the one before by more than half are left out."""
+    """Packets as they are, moved in time; those that lie under the one before by more than half are left out.
 
-    def __init__(self, stream: Any, start: float) -> None:
+    Each is decoded to see whether it can be: one that cannot would cost the whole film.
+    """
+
+    def __init__(self, stream: Any, decoder: av.AudioCodecContext, start: float) -> None:
         self.damaged = 0
-        self._stream, self._start = stream, start
+        self._stream, self._decoder, self._start = stream, decoder, start
         self._end: int | None = None
 
     def take(self, packet: Any) -> Iterator[Any]:
+        try:
+            self._decoder.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            return
         begin = packet.pts - round(self._start / packet.time_base)
         length = packet.duration or 0
         if begin + length <= 0:

@@ -133,3 +133,17 @@ def test_sound_whose_header_is_damaged_is_encoded_or_missing_but_never_costs_the
     source.write_bytes(data[:at] + b"\xec\xab" + data[at + 2 :])
     taken_along(source, tmp_path / "out.mp4")
     assert flashes(tmp_path / "out.mp4") == [pytest.approx(BEEP)]
+
+
+def test_damaged_pieces_of_copied_sound_are_left_out_and_said(tmp_path: Path) -> None:
+    source = write_beep(tmp_path / "a.mp4", "aac")
+    with av.open(ffmpeg_name(source)) as container:
+        pieces = [(packet.pos or 0, packet.size) for packet in container.demux(audio=0) if packet.size]
+    data = bytearray(source.read_bytes())
+    for at, size in pieces[1:4]:
+        data[at : at + size] = b"\xff" * size
+    source.write_bytes(data)
+    lost = taken_along(source, tmp_path / "out.mp4")
+    assert lost is not None and lost.startswith("3 pieces of the sound")
+    assert flashes(tmp_path / "out.mp4") == [pytest.approx(BEEP)]
+    assert beeps(tmp_path / "out.mp4") == [pytest.approx(BEEP, abs=0.04)]
