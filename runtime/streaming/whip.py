@@ -7,6 +7,7 @@ performance of its own; one that only sends drives the avatar's shared performan
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -21,6 +22,8 @@ from runtime.streaming.offers import MAX_SDP, Offer, OfferError, checked_offer, 
 from runtime.streaming.peer import Peer
 from runtime.streaming.problems import problem
 from runtime.streaming.registry import Full, Registry
+
+log = logging.getLogger(__name__)
 
 RETRY_AFTER = {"Retry-After": "5"}
 BODY_LIMIT = 10.0
@@ -93,6 +96,7 @@ class Signalling:
                 undo.push_async_callback(peer.disconnect)
                 answer = await peer.answer(offer)
             except OfferError as error:
+                log.info("refused an offer: %s", error)  # publishers such as FFmpeg show the status alone
                 headers = RETRY_AFTER if error.status == 409 else None
                 return problem(error.status, str(error), headers)
             peer.stands(undo.pop_all())

@@ -248,6 +248,12 @@ def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
             upgrade = b"GET /fake/frames HTTP/1.1\r\nHost: localhost\r\nUpgrade: webso"
             for begun in (b"", b"GET / HTTP/1.1\r\nHos", upgrade):
                 assert await raw(running, begun) == b""
+            async with running.http.ws_connect(f"{running.url}/fake/frames") as socket:
+                await asyncio.sleep(0.5)
+                await socket.send_json({"type": "prompt", "text": "smile"})
+                message = await socket.receive(5)
+                while message.type is aiohttp.WSMsgType.BINARY or message.json()["type"] != "prompt":
+                    message = await socket.receive(5)
 
     asyncio.run(scene())
 
