@@ -23,6 +23,8 @@ LARGEST = 40_000_000
 """Pixels that a frame may have; 8K has 33 million."""
 LONGEST_HOLE = 600.0
 """Seconds between two frames beyond which a file's times are not believed."""
+STUCK = 2
+"""Frames in a row whose times do not grow beyond which a file's times are taken for missing."""
 HDR_TRANSFERS = (16, 18)
 """PQ and HLG, as ITU-T H.273 numbers transfer characteristics."""
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -119,13 +121,17 @@ class VideoReader:
         Raises BadInput where the file holds no frame.
         """
         last: float | None = None
+        stuck = 0
         for frame in self._decoded(self._file.packets()):
             time = None if frame.pts is None else frame.pts * self._unit
             if last is None:
                 seconds = self.start = time or 0.0
-            else:
-                seconds = time if time is not None and time > last else last + 1 / self.fps
-                self._believe(seconds - last, last - self.start)
+            elif time is not None and time > last:
+                self._believe(time - last, last - self.start)
+                seconds, stuck = time, 0
+            else:  # a few that share a time stay before the next one's, or pictures would fall behind the sound
+                stuck += 1
+                seconds = last + (0.5 if time is not None and stuck <= STUCK else 1.0) / self.fps
             last = seconds
             yield seconds - self.start, self._shown(frame)
         if last is None:
