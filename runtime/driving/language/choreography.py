@@ -42,6 +42,10 @@ class Action:
     speed: float | None = None
     """How many times faster than usual."""
     keep: bool = False
+    forbidden: tuple[str, ...] = ()
+    """Names of what it is done without."""
+    held: frozenset[str] = frozenset()
+    """Channels that rest meanwhile."""
 
     def with_token(self, token: Token) -> Action:
         """The same with what a token says of it."""
@@ -80,6 +84,7 @@ def described(action: Action) -> str:
     notes += [f"{action.time:g} s"] if action.time is not None else []
     notes += ["kept"] if action.keep and action.time is None else []
     notes += ["slower" if action.speed < 1 else "faster"] if action.speed is not None else []
+    notes += [f"without: {name}" for name in action.forbidden]
     return action.expression.name + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -161,7 +166,7 @@ def _targets(beat: Beat, action: Action) -> dict[str, float]:
         targets[name] = full * share
         if action.degrees is not None and name in HEAD[:3] and full:
             targets[name] = math.copysign(math.radians(min(action.degrees, 45.0)), full)
-    return targets
+    return targets | dict.fromkeys(action.held, 0.0)
 
 
 def _share_of_side(name: str, side: str) -> float:

@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
-from runtime.driving.language.phrases import VOCABULARY, LexiconEntry
+from runtime.driving.language.phrases import FORBIDDABLE, VOCABULARY, LexiconEntry
 from runtime.driving.language.words import (
     AND,
+    COMMANDING,
     DURATIONS,
     FILLERS,
+    IN_A,
     IRREGULAR,
     KEEP,
     NOT,
     NOUNS,
     NUMBERS,
+    PAUSES,
     SIDES,
     SPEEDS,
     STRENGTHS,
     THEN,
     TIMES,
+    TOO,
     UNITS,
 )
 
@@ -46,7 +50,8 @@ def _endings(word: str) -> list[str]:
 
 _GRAMMAR: set[str] = {
     *AND, *DURATIONS, *FILLERS, *KEEP, *NOT, *NOUNS, *NUMBERS, *SIDES, *SPEEDS, *STRENGTHS, *THEN, *TIMES, *UNITS,
-    *IRREGULAR, "after", "percent", "degree", "times", "which", "say",
+    *IRREGULAR, *PAUSES, *COMMANDING, *TOO, *IN_A, "after", "percent", "degree", "times", "which", "say", "than",
+    "other", "everything", "anything", "all", "or", "forget",
 }  # fmt: skip
 
 
@@ -69,7 +74,7 @@ class Lexicon:
         """`own` expressions have phrases of dictionary forms; they come before general ones of the same words."""
         self.own = {expression.name.lower(): expression for expression in own}
         known = (*own, *VOCABULARY)
-        said = {word for e in known for phrase in e.phrases for word in phrase.lower().split()}
+        said = {word for e in (*known, *FORBIDDABLE) for phrase in e.phrases for word in phrase.lower().split()}
         self._forms: dict[str, str] = {
             form: word
             for word in sorted(said | UNITS.keys() | KEEP, key=len, reverse=True)
@@ -82,6 +87,7 @@ class Lexicon:
         for expression in known:
             for phrase in expression.phrases:
                 self._by_bag.setdefault(self._bag(phrase), expression)
+        self._forbiddable = {self._bag(phrase): e for e in FORBIDDABLE for phrase in e.phrases}
         self._phrases = {phrase: e for e in reversed(known) for phrase in e.phrases}
 
     def exactly(self, text: str) -> LexiconEntry | None:
@@ -111,6 +117,11 @@ class Lexicon:
             if found:
                 return Match(found[0], start, end, found[1])
         return None
+
+    def forbidden(self, words: list[str]) -> Match | None:
+        """What all of these words name where they follow a "without": a thing that may move, such as "the eyes"."""
+        entry = self._forbiddable.get(tuple(sorted(word for word in words if word and word not in FILLERS)))
+        return Match(entry, 0, len(words), None) if entry else None
 
     def resembling(self, phrase: str) -> LexiconEntry | None:
         """The expression whose phrase is all but the given one, where the words as a whole are that close."""

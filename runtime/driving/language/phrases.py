@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
-from runtime.driving.channels import CHANNEL, OWN
+from runtime.driving.channels import CHANNEL, HEAD, OWN
 
 YAW, PITCH, ROLL = math.radians(32), math.radians(20), math.radians(16)
 """Head angles at full strength."""
@@ -56,11 +57,23 @@ class LexiconEntry:
     """Seconds from one repetition of a gesture to the next."""
     times: int = 1
     """Repetitions of a gesture where no number is asked for."""
+    own_accord: bool = False
+    """Whether a head does it by itself, so that "don't" alone asks for something."""
 
     @property
     def length(self) -> float:
         """Seconds from its start to the end of its last release."""
         return max((b.start + b.attack + b.hold + b.release for b in self.beats), default=0.0)
+
+    def held(self, side: str | None = None) -> frozenset[str]:
+        """The channels that rest where it is forbidden (on one side). None for a feeling, which only is not shown, and
+        where its point is that something rests."""
+        if self in EMOTIONS:
+            return frozenset()
+        names = {name for beat in self.beats for name, value in beat.targets.items() if value}
+        if self.sided and side in ("left", "right"):
+            names = {name for name in names if name.lower().endswith(side)}
+        return frozenset(names)
 
     @property
     def sided(self) -> bool:
@@ -340,12 +353,33 @@ GESTURES = (
     ),
 )  # fmt: skip
 
-WAIT = LexiconEntry("wait", (), ("wait", "pause", "hold on"))
+WAIT = LexiconEntry("wait", (), ("wait", "pause", "hold on", "delay"))
 RELEASE = LexiconEntry(
     "relax",
     (),
     _said("relax", "neutral|stop|reset|normal|rest|cancel|release|blank|relaxed|nothing,calm down"),
 )
 """What was asked for before ends, and the head goes back to whoever else drives it."""
+
+_GAZE: dict[str, Any] = {f"eyeLook{way}": 1.0 for way in ("Up", "Down", "In", "Out")}
+_BROWS: dict[str, Any] = {"browDown": 1.0, "browInnerUp": 1.0, "browOuterUp": 1.0}
+_HEAD: dict[str, Any] = dict.fromkeys(HEAD, 1.0)
+_JAW: dict[str, Any] = {"jawOpen": 1.0, "jawForward": 1.0, "jawLeft": 1.0, "jawRight": 1.0}
+FORBIDDABLE = tuple(
+    replace(entry, own_accord=True)
+    for entry in (
+        _face("show your teeth", "(show|bare|see) teeth", mouthUpperUp=1.0, mouthLowerDown=1.0, jawOpen=1.0),
+        _face("move your head", "(move|turn|shake) head,move around", **_HEAD),
+        _face("move your eyes", "move eye,look away", **_GAZE),
+        _face("move your mouth", "move mouth|lip|jaw,mouth,lip", mouthSmile=1.0, mouthFrown=1.0, **_JAW),
+        _face("move your brows", "(move) brow", **_BROWS),
+        _face("blink", "blink", eyeBlink=1.0),
+        _face("move", "move,move face", **_HEAD, **_GAZE, **_BROWS),
+    )
+)
+"""What may be forbidden as a whole, though nobody can be asked to do it, or not like that."""
+
+STILL = LexiconEntry("still", (Beat({}, hold=5.0),), ())
+"""Nothing but what is forbidden."""
 
 VOCABULARY: tuple[LexiconEntry, ...] = (*EMOTIONS, *FACES, *DIRECTIONS, *GESTURES, WAIT, RELEASE)

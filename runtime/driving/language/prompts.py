@@ -3,8 +3,9 @@
 A prompt is a sequence of steps ("then", "after that", a comma or full stop); a step is one or several expressions at
 the same time ("and", "while", "with"); each may have a side, a strength ("slightly", "30%", "20 degrees"), a duration
 ("for half a second", "keep"), a speed ("slowly") and a number of times ("twice"). Time and speed said once in a step
-hold for all of it. "wait 1 second" leaves a pause, "relax" or "stop" ends what goes on. Left and right are the
-subject's own.
+hold for all of it. "wait 1 second", "after 3 seconds" and "3 seconds later" leave a pause, "relax" or "stop" ends what
+goes on. "without", "don't" and "no" hold at rest what they forbid while the rest of their step is done; "instead of"
+and "not" only say what is not meant. Left and right are the subject's own.
 """
 
 from __future__ import annotations
@@ -15,10 +16,20 @@ from itertools import zip_longest
 
 from runtime.driving.language.choreography import Action, compose, described
 from runtime.driving.language.lexicon import GENERAL, Lexicon, Match
-from runtime.driving.language.phrases import RELEASE, WAIT
+from runtime.driving.language.phrases import RELEASE, STILL, WAIT
 from runtime.driving.language.tokens import Token, read
 from runtime.driving.language.visemes import spoken
-from runtime.driving.language.words import DIRECTIONS, FILLERS, NOT, NOUNS, SIDES, SPEEDS, STRENGTHS
+from runtime.driving.language.words import (
+    DIRECTIONS,
+    FILLERS,
+    MODESTLY,
+    NOT,
+    NOUNS,
+    SIDES,
+    SPEEDS,
+    STRENGTHS,
+    TOO,
+)
 from runtime.driving.timeline import Timeline
 from runtime.errors import BadInput
 
@@ -62,31 +73,43 @@ def parse(text: str, lexicon: Lexicon = GENERAL) -> Prompt:
     else:
         for step in _steps(read(text, lexicon)):
             reader.step(step)
+        reader.end()
     actions = [action for step in reader.steps for action in step]
     return Prompt(compose(reader.steps), tuple(described(action) for action in actions), tuple(reader.unknown))
 
 
-def _steps(tokens: Sequence[Token]) -> list[list[Token]]:
+@dataclass(frozen=True)
+class _Step:
+    """What stands between two words like "then"."""
+
+    tokens: list[Token]
+    later: bool
+    """Whether more than a comma or a full stop says that it follows what stands before it."""
+
+
+def _steps(tokens: Sequence[Token]) -> list[_Step]:
     """Tokens between sequence words; what stands before "after" follows what stands behind it."""
-    steps: list[list[Token]] = [[]]
-    postponed: list[Token] | None = None
+    steps = [_Step([], False)]
+    postponed: list[_Step] = []
     for token in tokens:
-        current = steps[-1]
+        current = steps[-1].tokens
         if token.kind == "then" and token.text == "," and current and current[0].kind == "and":
             current.append(replace(token, kind="and"))
         elif token.kind == "after" and current:
-            postponed = steps.pop()
-            steps.append([])
+            pause = (
+                [Token("word", "wait", token.raw), Token("time", "s", token.raw, token.value)] if token.value else []
+            )
+            postponed = [_Step(pause, True), replace(steps.pop(), later=True)]
+            steps.append(_Step([], False))
         elif token.kind == "then":
-            if postponed is not None and current:
-                steps.append(postponed)
-                postponed = None
-            steps.append([])
+            if current:
+                steps += postponed
+                postponed = []
+            later = token.text != "," or (not current and steps[-1].later)
+            steps.append(_Step([], later))
         elif token.kind != "after":
             current.append(token)
-    if postponed is not None:
-        steps.append(postponed)
-    return [step for step in steps if step]
+    return [step for step in (*steps, *postponed) if step.tokens]
 
 
 @dataclass(frozen=True)
@@ -96,11 +119,72 @@ class _Part:
     joint: str
     """The word that joins it to the part before."""
     tokens: list[Token]
+    excludes: Token | None = None
+    """The "without" or "instead" that stands before it."""
 
     @property
     def words(self) -> list[str]:
         """The dictionary form of each token that is a word, "" for the others."""
         return [token.text if token.kind == "word" else "" for token in self.tokens]
+
+
+@dataclass(frozen=True)
+class _Excluded:
+    """An expression that is not to be."""
+
+    match: Match
+    kind: str
+    """"without", "stop" or "instead"."""
+    tokens: list[Token]
+    """The part that says so."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is forbidden, and not only not meant."""
+        return self.kind != "instead"
+
+    @property
+    def ends(self) -> bool:
+        """Whether it goes on until then."""
+        return self.kind == "stop"
+
+
+def _parts(tokens: Sequence[Token]) -> list[_Part]:
+    """Tokens between words like "and", and from words like "without" on, which also hold for the part that "and" adds
+    in the same form ("without blinking and smiling")."""
+    parts = [_Part("", [])]
+    for token in tokens:
+        last = parts[-1]
+        if token.kind == "and":
+            parts.append(_Part(token.text, []))
+        elif token.kind == "not" and last.excludes and not last.tokens:  # "don't stop"
+            parts[-1] = _Part(last.joint, [Token("keep", "keep", token.raw)])
+        elif token.kind == "not":
+            parts.append(_Part(last.joint, [], token))
+        else:
+            if not last.tokens and last.excludes is None and len(parts) > 1 and token.raw.endswith("ing"):
+                before = parts[-2]
+                if last.joint == "and" and before.excludes and before.tokens and _gerund(before.tokens):
+                    parts[-1] = _Part(last.joint, [], before.excludes)
+            parts[-1].tokens.append(token)
+    return [part for part in parts if part.tokens]
+
+
+def _gerund(tokens: Sequence[Token]) -> bool:
+    return tokens[0].raw.endswith("ing") and tokens[0].text not in FILLERS
+
+
+def _without(actions: list[Action], excluded: Sequence[_Excluded]) -> list[Action]:
+    """The actions with what is forbidden at rest."""
+    forbidding = [e for e in excluded if e.holds and e.match.expression.held(e.match.side)]
+    if not forbidding:
+        return actions
+    names = tuple(dict.fromkeys(e.match.expression.name for e in forbidding))
+    held = frozenset().union(*(e.match.expression.held(e.match.side) for e in forbidding))
+    return [
+        a if a.expression in (WAIT, RELEASE) else replace(a, forbidden=a.forbidden + names, held=a.held | held)
+        for a in actions
+    ]
 
 
 class _Reader:
@@ -111,24 +195,92 @@ class _Reader:
         self.steps: list[list[Action]] = []
         self.unknown: list[Unknown] = []
         self._words: list[str] = []
+        self._excluded: list[_Excluded] = []
+        """Of a step of nothing else, for the one that follows."""
 
-    def step(self, tokens: Sequence[Token]) -> None:
+    def step(self, step: _Step) -> None:
         """Read one step: its parts act together, except opposites ("look left and right"), which follow each other."""
-        parts: list[_Part] = [_Part("", [])]
-        for token in tokens:
-            if token.kind == "and":
-                parts.append(_Part(token.text, []))
-            else:
-                parts[-1].tokens.append(token)
-        parts = [part for part in parts if part.tokens]
+        parts = _parts(step.tokens)
+        if step.later:
+            self.end()
         here: list[Action] = []
+        excluded: list[_Excluded] = []
         for part, following in zip_longest(parts, parts[1:]):
-            found = self._part(part, following.words if following else [], here)
-            if any(_opposed(a, b) for a in here for b in found):
-                self._add(here)
+            if following and following.excludes and self._says_nothing(part.words):
+                continue  # the "look" of "look not sad"
+            if part.excludes is not None:
+                found, more = self._exclusion(part, here)
+                excluded += more
+            else:
+                found = self._part(part, following.words if following else [], here)
+            waits = bool(here) and all(a.expression is WAIT for a in here)
+            if found and (waits or any(_opposed(a, b) for a in here for b in found)):
+                self._add(_without(here, excluded))
                 here = []
             here += found
-        self._add(here)
+        if here:
+            self._add(_without(here, [*self._excluded, *excluded]))
+            self._excluded = []
+        elif excluded and self.steps and not step.later and not any(e.ends for e in excluded):
+            self.steps[-1] = _without(self.steps[-1], excluded)
+        else:
+            self._excluded += excluded
+            if any(e.ends for e in excluded):
+                self.end()
+
+    def end(self) -> None:
+        """What was excluded and nothing else asked for with it: what a head does by itself rests, all else is ended."""
+        excluded, self._excluded = self._excluded, []
+        if not excluded:
+            return
+        entries = [e for e in excluded if e.match.expression.own_accord and e.holds]
+        if not entries:
+            tokens = [token for e in excluded for token in e.tokens]
+            self.steps.append(_modified([Action(RELEASE)], [Match(RELEASE, 0, len(tokens), None)], tokens))
+            return
+        tokens = entries[0].tokens
+        rest = _without([Action(STILL)], entries)
+        self.steps.append(_modified(rest, [Match(STILL, 0, len(tokens), None)], tokens))
+
+    def _exclusion(self, part: _Part, here: list[Action]) -> tuple[list[Action], list[_Excluded]]:
+        """What a part excludes; what it does ask for: "don't stop smiling" and "don't smile too much" do."""
+        assert part.excludes is not None
+        tokens, words, kind = part.tokens, part.words, part.excludes.text
+        content = [word for word in words if word and word not in FILLERS]
+        again = next((i for i, token in enumerate(tokens) if token.text in NOT), None)
+        if "too" in content or (TOO & set(content) and STRENGTHS.keys() & set(content)):
+            return self._mildly([token for token in tokens if token.text not in {*TOO, *STRENGTHS}], here), []
+        side = next((SIDES[word] for word in content if word in SIDES), None)
+        if side and set(content) <= {*SIDES, "one", "eye", "brow", "side"} and any(a.expression.sided for a in here):
+            other = {"left": "right", "right": "left"}.get(side, side)
+            here[:] = [replace(a, side=other) if a.expression.sided else a for a in here]
+            return [], []
+        whole = self._lexicon.forbidden([word for word in words if word not in STRENGTHS])
+        matches, rest = ([whole], {}) if whole else self._matches(words)
+        if not matches:
+            matches, rest = self._completed(words, [], rest)
+        if not matches or again is not None or any(m.expression is WAIT for m in matches):
+            phrase = " ".join(token.raw for token in (part.excludes, *tokens))
+            self.unknown.append(Unknown(phrase, tuple(self._lexicon.nearest(phrase))))
+            return [], []
+        self._complain(tokens, {i: word for i, word in rest.items() if word not in TOO}, True)
+        for token in tokens:
+            if token.kind in ("time", "keep"):  # "smile without blinking for 5 seconds"
+                here[:] = [a.with_token(token) if a.time is None else a for a in here]
+        return [], [_Excluded(match, kind, tokens) for match in matches]
+
+    def _says_nothing(self, words: list[str]) -> bool:
+        return all(w in FILLERS or w in NOUNS for w in words if w) and not self._matches(words)[0]
+
+    def _mildly(self, tokens: list[Token], here: list[Action]) -> list[Action]:
+        """What is asked for with "not too much": by these tokens, or before them where they name nothing new."""
+        found = self._part(_Part("", tokens), [], here) if any(t.text not in FILLERS for t in tokens) else []
+        before = here or (self.steps[-1] if self.steps else [])
+        meant = [a for a in before if not found or any(a.expression is b.expression for b in found)]
+        if not meant:
+            return [replace(action, strength=MODESTLY) for action in found]
+        before[:] = [replace(a, strength=MODESTLY) if a in meant else a for a in before]
+        return []
 
     def _add(self, actions: list[Action]) -> None:
         """Append one step, with the time and the speed that were said once given to all that are held."""
@@ -149,10 +301,14 @@ class _Reader:
         said = self._speech(tokens, words)
         if said is not None:
             return said
+        content = {word for word in words if word and word not in FILLERS}
+        if any(t.raw == "only" for t in tokens) and content <= {*SIDES, "eye", "brow", "side"}:
+            self._amend(tokens, here)
+            return []
         matches, rest = self._matches(words)
         if matches:
-            matches = _without_negated(matches, rest) + self._more_directions(words, matches, rest)
-            self._words = words
+            matches = _released(matches) + self._more_directions(words, matches, rest)
+            self._words = words if any(m.expression is not WAIT for m in matches) else self._words
         elif part.joint != "with":
             matches, rest = self._completed(words, following, rest)
         if not matches:
@@ -249,12 +405,9 @@ class _Reader:
         return _modified([Action(spoken(letters))], [Match(WAIT, at, len(tokens), None)], tokens)
 
 
-def _without_negated(matches: list[Match], rest: dict[int, str]) -> list[Match]:
-    """A phrase after "stop" or "don't" only releases."""
-    released = [m for m in matches if m.expression is RELEASE]
-    if released or any(word in NOT and i < matches[0].start for i, word in rest.items()):
-        return [replace(matches[0], expression=RELEASE)]
-    return matches
+def _released(matches: list[Match]) -> list[Match]:
+    """Where something is to end, nothing else begins in the same part."""
+    return [m for m in matches if m.expression is RELEASE][:1] or matches
 
 
 def _meaningful(word: str, context: bool) -> bool:

@@ -9,13 +9,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runtime.driving.language.lexicon import GENERAL, Lexicon
-from runtime.driving.language.words import AND, DURATIONS, KEEP, NUMBERS, THEN, TIMES, UNITS
+from runtime.driving.language.words import (
+    AND,
+    COMMANDING,
+    DURATIONS,
+    FILLERS,
+    IN_A,
+    KEEP,
+    NOT,
+    NUMBERS,
+    PAUSES,
+    STOPS,
+    THEN,
+    TIMES,
+    UNITS,
+)
 
-Kind = Literal["word", "then", "and", "after", "time", "count", "share", "degrees", "keep"]
+Kind = Literal["word", "then", "and", "after", "time", "count", "share", "degrees", "keep", "not"]
 
 _PIECES = re.compile(r"\d+\s*/\s*\d+|\d+(?:[.,]\d+)?|%|[^\W\d_]+|[,;.:!?\n]+|->|→|&|\+")
 _APOSTROPHES = re.compile("['\u2019]")
 _BREAK = re.compile(r"[,;.:!?\n→]|->")
+_POLITE = re.compile(
+    r"\b(?:dont forget (?:to )?|why (?:dont|not) (?:you )?|(?:cant|couldnt|wont|wouldnt) you |if you dont mind|"
+    r"not only |nothing (?:but|except) )"
+)
+"""A "not" that forbids nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +47,131 @@ class Token:
     raw: str
     """As it was written, in lower case."""
     value: float = 0.0
-    """Seconds of a time, share 0..1 of full strength, degrees, or how often."""
+    """Seconds of a time, share 0..1 of full strength, degrees, or how often; seconds between the two of "after"."""
 
 
 def read(text: str, lexicon: Lexicon = GENERAL) -> list[Token]:
     """The tokens of a prompt of any content."""
     plain = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text.replace("½", " 1/2 ")).lower())
-    raws = _PIECES.findall(plain)
+    raws = _PIECES.findall(_POLITE.sub(" ", plain))
     words = [raw if _BREAK.match(raw) else lexicon.dictionary_form(raw) for raw in raws]
     tokens: list[Token] = []
     i = 0
     while i < len(words):
-        delay = _quantity(words, raws, i + 1) if words[i] in ("after", "in") and i + 1 < len(words) else None
-        if delay and delay[0].kind == "time":
-            tokens += [Token("then", ",", ","), Token("word", "wait", words[i]), delay[0], Token("then", ",", ",")]
-            i = delay[1]
+        delay = _delay(words, raws, i)
+        if delay:
+            pause, end = delay
+            _wait(tokens, pause, _ends(words, raws, end))
+            i = end
             continue
-        token, i = _quantity(words, raws, i) or _plain(words, raws, i, tokens)
+        token, i = (
+            _moment(words, raws, i)
+            or _quantity(words, raws, i)
+            or _negation(words, raws, i, tokens)
+            or _plain(words, raws, i, tokens)
+        )
+        if token.kind == "time" and words[i : i + 1] == ["after"] and tokens and tokens[-1].raw != "for":
+            token, i = Token("after", "after", f"{token.raw} after", token.value), i + 1
         tokens.append(token)
     return tokens
+
+
+def _wait(tokens: list[Token], pause: Token, last: bool) -> None:
+    """Put a pause before what it delays: the step that has just been read where it is `last` of it, else the next."""
+    begun = len(tokens) - len(_step(tokens))
+    then, wait = Token("then", "then", ","), [Token("word", "wait", pause.raw), pause]
+    if last and len(tokens) > begun and tokens[-1].kind != "and":
+        tokens[begun:begun] = [*wait, then]
+        return
+    while tokens and tokens[-1].kind == "and":
+        tokens.pop()
+    tokens += [then, *wait, then]
+
+
+def _ends(words: Sequence[str], raws: Sequence[str], i: int) -> bool:
+    """Whether a step or a part of one ends before `i`."""
+    return i >= len(words) or bool(_BREAK.match(raws[i])) or words[i] in THEN or words[i] in AND or words[i] in NOT
+
+
+def _delay(words: Sequence[str], raws: Sequence[str], i: int) -> tuple[Token, int] | None:
+    """ "After 3 seconds", "in a moment", "3 seconds later", "with a delay of 3 seconds" at `i`, as a time."""
+    begun = i
+    announced = words[i] in ("after", "in")
+    if words[i] == "with":
+        i += 1 + (words[i + 1 : i + 2] == ["a"])
+        if words[i : i + 1] and words[i] in PAUSES:
+            announced, i = True, i + 1
+            i += words[i : i + 1] == ["of"]
+    elif announced:
+        i += 1
+    found = _time(words, raws, i)
+    if found is None:
+        return None
+    time, end = found
+    if words[end : end + 1] and words[end] in PAUSES and begun < i:
+        announced, end = True, end + 1
+    for after in (["later"], ["afterward"], ["from", "now"], ["after", "that"], ["after", "this"]):
+        if list(words[end : end + len(after)]) == after:
+            announced, end = True, end + len(after)
+    return (Token("time", time.text, " ".join(raws[begun:end]), time.value), end) if announced else None
+
+
+def _moment(words: Sequence[str], raws: Sequence[str], i: int) -> tuple[Token, int] | None:
+    """ "At 3 seconds", which no step can be put at, as one word that nothing knows."""
+    found = _quantity(words, raws, i + 1) if words[i] == "at" and i + 1 < len(words) else None
+    if found is None or found[0].kind != "time":
+        return None
+    raw = " ".join(raws[i : found[1]])
+    return Token("word", raw, raw), found[1]
+
+
+def _time(words: Sequence[str], raws: Sequence[str], i: int) -> tuple[Token, int] | None:
+    """A duration at `i`, with an article or "about" before it: "a 3 second", "a little while"."""
+    while words[i : i + 1] and words[i] in ("a", "an", "about", "around", "another", "the", "little", "short"):
+        quantity = _quantity(words, raws, i)
+        if quantity and quantity[0].kind == "time":
+            return quantity
+        i += 1
+    if not words[i : i + 1]:
+        return None
+    quantity = _quantity(words, raws, i)
+    if quantity:
+        return quantity if quantity[0].kind == "time" else None
+    seconds = DURATIONS.get(words[i]) if raws[i - 1] in ("a", "little", "short", "an") else None
+    seconds = IN_A.get(words[i]) if seconds is None and raws[i - 1] == "a" else seconds
+    return (Token("time", words[i], raws[i], seconds), i + 1) if seconds else None
+
+
+def _negation(
+    words: Sequence[str], raws: Sequence[str], i: int, before: Sequence[Token]
+) -> tuple[Token, int] | None:  # fmt: skip
+    """A word that excludes what follows it in its part: "without" what may not be, "instead" what only is not meant."""
+    word, end = words[i], i + 1
+    following = next((k for k in range(end, len(words)) if words[k] not in FILLERS), len(words))
+    if any(token.text == "say" for token in _step(before)):
+        return None
+    if word in ("instead", "rather") and words[end : end + 1] in (["of"], ["than"]):
+        return Token("not", "instead", " ".join(raws[i : end + 1])), end + 1
+    if word in ("but", "except", "other") and before and before[-1].raw in ("everything", "anything", "all"):
+        return Token("not", "instead", raws[i]), end + (words[end : end + 1] == ["than"])
+    if word == "or" and any(token.kind == "not" for token in _step(before)):
+        return Token("not", "instead" if _step(before)[-1].text == "instead" else "without", raws[i]), end
+    if word in NOT and any(words[k] in ("expression", "emotion", "feeling") for k in range(end, following)):
+        return Token("word", "neutral", " ".join(raws[i:following])), following
+    if word not in NOT or following >= len(words) or _BREAK.match(raws[following]) or words[following] in AND:
+        return None
+    if words[following] == "know" or (word in STOPS and words[following] in THEN | {"everything", "all"}):
+        return None
+    if word in STOPS:
+        return Token("not", "stop", raws[i]), end
+    contrast = word == "not" and not (before and before[-1].text in COMMANDING) and words[end] != "to"
+    return Token("not", "instead" if contrast or word in ("except", "excluding") else "without", raws[i]), end
+
+
+def _step(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens of the step that is being read."""
+    begun = next((k for k in range(len(tokens), 0, -1) if tokens[k - 1].kind == "then"), 0)
+    return tokens[begun:]
 
 
 def _plain(words: Sequence[str], raws: Sequence[str], i: int, before: Sequence[Token]) -> tuple[Token, int]:

@@ -60,7 +60,21 @@ TIMES: dict[str, int] = {"once": 1, "twice": 2, "thrice": 3, "repeatedly": 4}
 KEEP = _words("keep stay remain forever continuously constantly continue hold")
 THEN = _words("then next afterward later finally before lastly followed subsequently first")
 AND = _words("and while with plus whilst simultaneously also but as")
-NOT = _words("not don dont doesnt no never without stop quit")
+NOT = _words(
+    "not don dont doesnt didnt no never without stop quit cease avoid refrain cant cannot wont shouldnt mustnt isnt "
+    "arent neither nor except excluding"
+)
+STOPS = _words("stop quit cease")
+"""These of them end what goes on; without a word after them they are a phrase of their own."""
+COMMANDING = _words("do does must should can will would try to could")
+"""Before "not" they forbid, as in "do not smile"; else "not" tells apart, as in "sad, not happy"."""
+TOO = _words("too so that overly")
+"""With a strength they soften what is forbidden: "don't smile too much"."""
+MODESTLY = 0.4
+"""The strength that is left of it."""
+PAUSES = _words("pause delay wait break")
+IN_A = {"bit": 2.0, "sec": 1.0}
+"""Seconds of what only "in a …" and "after a …" make a time."""
 SIDES: dict[str, str] = {"left": "left", "right": "right", "both": "both", "one": "left"}
 DIRECTIONS = _words("left right up down")
 
@@ -69,7 +83,7 @@ FILLERS = _words(
     "like if now just i want let us try seem appear feel in of on at for by is are was have that this there s ll "
     "m re d ve some kind sort we he she they him them person avatar hey hi hello ok okay thanks thank pls plz u "
     "ur again same time start begin bring use from into about facial corner during over perform express emotion "
-    "feeling mood off lets only those these way youre something someone"
+    "feeling mood off lets only those these way youre something someone instead anymore longer should must"
 )
 """Words that never carry a phrase."""
 
@@ -95,6 +109,5 @@ IRREGULAR: dict[str, str] = {
     "x": "times",
     "pct": "percent",
     "centre": "center",
-    "cant": "can",
 }
 """Words whose dictionary form the regular endings do not give, and plain synonyms."""

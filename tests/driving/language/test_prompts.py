@@ -80,7 +80,7 @@ UNDERSTOOD = [
     ("say hello world slowly, then smile", ["say hello world (slower)", "smile"]),
     ("don't smile", ["relax"]),
     ("stop smiling", ["relax"]),
-    ("smile but don't open your mouth", ["smile"]),
+    ("smile but don't open your mouth", ["smile (without: open your mouth)"]),
     ("neutral face", ["relax"]),
     ("stop", ["relax"]),
     ("smiel", ["smile"]),
