@@ -178,7 +178,7 @@ class Session:
         try:
             self._follow_clock(jobs, free)
         finally:
-            self._stop.set()
+            self._halt()
             for _ in makers:
                 jobs.put(None)
             for maker in makers:
@@ -216,10 +216,14 @@ class Session:
                 self._handing.notify_all()
 
     def _fail(self, error: Exception) -> None:
+        self._halt()
+        self._on_failure(error)
+
+    def _halt(self) -> None:
+        """Nothing is handed on from now on, and no frame waits for an earlier one."""
         with self._handing:
             self._stop.set()
             self._handing.notify_all()
-        self._on_failure(error)
 
     def _hand_on(self, job: _Job, picture: Picture) -> None:
         rendered = time.monotonic()
