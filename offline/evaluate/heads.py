@@ -27,6 +27,7 @@ from offline.evaluate.head_truth import HeadTruth, head_truth
 from offline.evaluate.judges import Judges, distance
 from offline.evaluate.report import as_json, device_name
 from offline.files import write_text
+from offline.joker.captures.layout import FITTED
 from offline.joker.captures.views import View, camera_tensors, grid
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.memory import Batches
@@ -37,6 +38,7 @@ from offline.joker.distill.task import PICTURE, view_normals
 from offline.joker.prior.ambiguity import nearest_look, picture_of
 from offline.joker.prior.bound import Prior
 from offline.joker.prior.denoiser import Denoiser, noise_levels
+from offline.joker.world.fitted import fitted_identity
 from offline.joker.world.looks import WHO, expression
 from offline.metrics import flip, landmark_error, psnr, ssim
 from offline.tri2plane.presets import PRESETS
@@ -97,7 +99,8 @@ class PriorAnswers:
 
     def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
         """As `Answers.about`."""
-        normals = view_normals(expression(truth.look).astype(np.float32), list(views), self.size)
+        own = fitted_identity(truth.person) if self.prior.head == FITTED else None
+        normals = view_normals(expression(truth.look).astype(np.float32), list(views), self.size, own)
         return self.prior.bind(truth.reference, normals, f"{WHO[0]} {truth.look.phrases[0]}", guidance)
 
 

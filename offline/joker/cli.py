@@ -15,8 +15,8 @@ from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, load_ex
 from offline.joker.bank.folder import BankInfo, is_finished, read_info, write_info
 from offline.joker.distill.jobs import MOST, run_tasks
 from offline.joker.distill.presets import PRESETS, DistillPreset, preset_for
-from offline.joker.distill.reference import SIZE, reference_picture
-from offline.joker.distill.task import BindsViews, LoadPrior, Task, avatar_reference, write_reference
+from offline.joker.distill.reference import SIZE, photo_reference
+from offline.joker.distill.task import BindsViews, LoadPrior, Task, avatar_identity, avatar_reference, write_reference
 from offline.joker.prior.folder import SHIPPED_PRIOR, prior_fingerprint, prior_size
 from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load as load_run
@@ -128,8 +128,10 @@ def bank_info(args: argparse.Namespace, preset: DistillPreset) -> BankInfo:
 def prepare(args: argparse.Namespace, info: BankInfo) -> None:
     """Write the bank's description and its reference picture."""
     photo: Path | None = args.reference
-    picture = reference_picture(photo) if photo else avatar_reference(load_run(args.avatar)[0], SIZE)
-    write_reference(args.out, picture)
+    reference = photo_reference(photo) if photo else avatar_reference(load_run(args.avatar)[0], SIZE)
+    if photo and args.avatar:  # a video says more of a head than a picture
+        reference = replace(reference, identity=avatar_identity(load_run(args.avatar)[0]))
+    write_reference(args.out, reference)
     write_info(args.out, info)
 
 

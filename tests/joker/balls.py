@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from offline.joker.captures.layout import FITTED
 from offline.joker.captures.views import BACKGROUND, View, grid
 from runtime.contract.axes import Camera
 
@@ -78,9 +79,12 @@ class BallPrior:
 
     views: list[View] = field(default_factory=lambda: grid(3, 2))
     size: int = 16
+    head: str = FITTED
     bound: list[str] = field(default_factory=list)
+    normals: list[Tensor] = field(default_factory=list)
 
     def bind(self, reference: Tensor, normals: Tensor, prompt: str, guidance: float) -> Oracle:
         assert reference.shape == (3, self.size, self.size) and normals.shape == (len(self.views), 3, 16, 16)
         self.bound.append(prompt)
+        self.normals.append(normals)
         return Oracle(pictures(TONGUE_OUT if "tongue" in prompt else PLAIN, self.views, self.size))

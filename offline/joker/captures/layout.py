@@ -1,10 +1,12 @@
 """Captures: pictures of people under many expressions and views, with captions; what a prior is trained on.
 
-    DATA/captures.json              {"format": "mien-captures", "version": 1, "size": 128, "source": "studio"}
+    DATA/captures.json              {"format": "mien-captures", "version": 1, "size": 128, "source": "studio",
+                                     "head": "fitted"}
     DATA/PERSON/person.json         {"frames": [{"name", "caption", "expression": [52], "yaw", "pitch", "look"}, …]}
     DATA/PERSON/NAME.png            the picture, RGBA with straight alpha, framed by `head_camera`
     DATA/PERSON/NAME.normals.png    the head model's normals as the same camera sees them (`normals.normal_map`)
 
+`head` says whose head the normals show: "fitted", the person's own, or "mean", which the studio's world once had.
 A person is finished, and is read, when their `person.json` is there. Their first frame is the frontal one.
 """
 
@@ -22,11 +24,20 @@ from numpy.typing import NDArray
 
 from offline.config import from_mapping
 from offline.files import write_png, write_text
+from runtime.contract.drive import EXPRESSIONS
 from runtime.errors import BadInput
+from runtime.naming import unknown
 
 FORMAT, VERSION = "mien-captures", 1
+MAX_BYTES = 16 * 1024 * 1024
+"""Of a JSON file."""
+LARGEST = 4096
+"""Pixels along a side of a picture."""
 TONGUE = 1.0
 """What "tongue" in a caption adds to a frame's rank (Joker's released code)."""
+MEAN, FITTED = "mean", "fitted"
+HEADS = (MEAN, FITTED)
+"""Whose head normals show."""
 Picture = NDArray[np.uint8]
 
 
@@ -71,15 +82,18 @@ class Captures:
     size: int
     """Width and height of the pictures, pixels."""
     source: str
+    head: str
+    """One of `HEADS`."""
     people: tuple[Person, ...]
 
 
-def create(folder: Path, size: int, source: str) -> None:
-    """Begin a folder, or go on with one of the same size and source. Raises BadInput where it is another's."""
-    meta = {"format": FORMAT, "version": VERSION, "size": size, "source": source}
+def create(folder: Path, size: int, source: str, head: str = FITTED) -> None:
+    """Begin a folder, or go on with one of the same size, source and head. Raises BadInput where it is another's."""
+    meta = {"format": FORMAT, "version": VERSION, "size": size, "source": source, "head": head}
     path = folder / "captures.json"
     if path.exists():
-        if (found := _json(path)) != meta:
+        found = _json(path)
+        if found | {"head": _head(path, found)} != meta:
             raise BadInput(f"'{folder}' holds other captures ({found}); give another folder")
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +128,18 @@ def read(folder: Path) -> Captures:
     people = tuple(_person(p.parent) for p in sorted(folder.glob("*/person.json")))
     if not people:
         raise BadInput(f"'{folder}' holds nobody that is finished; run the command that made it again")
-    return Captures(folder, int(meta["size"]), str(meta["source"]), people)
+    size, source = meta.get("size"), meta.get("source")
+    if not isinstance(size, int) or not 1 <= size <= LARGEST or not isinstance(source, str):
+        raise BadInput(f"'{path}' needs a size of 1 to {LARGEST} pixels and a source; write the captures again")
+    return Captures(folder, size, source, _head(path, meta), people)
+
+
+def _head(path: Path, meta: dict[str, Any]) -> str:
+    """Whose head the normals show; old captures do not say."""
+    head = meta.get("head", MEAN if meta.get("source") == "studio" else FITTED)
+    if head not in HEADS:
+        raise BadInput(f"'{path}': {unknown('head', str(head), HEADS)}")
+    return str(head)
 
 
 def _person(folder: Path) -> Person:
@@ -122,7 +147,14 @@ def _person(folder: Path) -> Person:
     frames = values.get("frames")
     if not isinstance(frames, list) or len(frames) < 2:
         raise BadInput(f"'{folder}/person.json' lists fewer than two frames; a pair needs two")
-    made = tuple(from_mapping(Frame, frame) for frame in frames)
+    if not all(isinstance(frame, dict) for frame in frames):
+        raise BadInput(f"'{folder}/person.json' lists a frame that is no mapping; write the captures again")
+    try:
+        made = tuple(from_mapping(Frame, frame) for frame in frames)
+    except (BadInput, TypeError) as error:
+        raise BadInput(f"'{folder}/person.json' has a frame that cannot be read ({error})") from error
+    if any(len(frame.expression) != len(EXPRESSIONS) or not np.isfinite(frame.expression).all() for frame in made):
+        raise BadInput(f"'{folder}/person.json' needs {len(EXPRESSIONS)} finite coefficients for every frame")
     if any(Path(frame.name).name != frame.name or frame.name.startswith(".") for frame in made):
         raise BadInput(f"'{folder}/person.json' names a frame outside its folder")
     return Person(folder, made)
@@ -137,8 +169,12 @@ def _read(path: Path) -> NDArray[Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES // 2**20} MiB")
+        values = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"'{path}' cannot be read ({error})") from error
     if not isinstance(values, dict):
         raise BadInput(f"'{path}' is not a mapping")

@@ -6,24 +6,23 @@ background.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from offline.joker.captures.views import BACKGROUND, CENTRE, SHARE
+from offline.joker.captures.fitting import fit_pictures
+from offline.joker.captures.framing import Framing, Lens
+from offline.joker.captures.layout import Picture
+from offline.joker.captures.views import BACKGROUND
 from offline.pictures import read_picture
 from offline.track.matte import Matting
-from runtime.contract.axes import PORTRAIT_DISTANCE, PORTRAIT_FOCAL, angles_from_rotation
+from runtime.contract.axes import Array, angles_from_rotation
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
-from runtime.tracking.fit import Observation, Solution
-from runtime.tracking.identity import IdentityEstimator
+from runtime.tracking.fit import Solution
 from runtime.tracking.mesh import FaceMesh
-from runtime.tracking.person import Person
-from runtime.tracking.tracker import FOCAL, INTRODUCTION
+from runtime.tracking.tracker import FOCAL
 
 SIZE = 512
 """Width and height of the reference picture, pixels."""
@@ -34,28 +33,39 @@ OTHER = 0.5
 PROFILE = np.radians(55.0)
 """Yaw from which half of the face is hidden."""
 
-Picture = NDArray[np.uint8]
+LENS = Lens(FOCAL)
+"""Of a photo's camera, which does not say its own."""
 
 
-def reference_picture(photo: Path) -> Picture:
-    """The person in a photo as `head_camera()` frames them, over `BACKGROUND`, RGB [512, 512, 3].
+@dataclass(frozen=True)
+class Reference:
+    """What a prior knows a person by."""
+
+    picture: Picture
+    """RGB [512, 512, 3], as `head_camera()` frames them, over `BACKGROUND`."""
+    identity: Array | None
+    """[K], of the head model, whose normals a prior sees; None for the mean head."""
+
+
+def photo_reference(photo: Path) -> Reference:
+    """The person in a photo, and the identity that fits them.
 
     Raises BadInput where the file is not a picture, or shows no face, several faces, a profile or a tiny face.
     """
     rgb = read_picture(photo, round(BACKGROUND * 255))
-    solution = _one_face(photo, rgb)
-    yaw, _, roll = angles_from_rotation(solution.rotation)
+    solution, identity = _one_face(photo, rgb)
+    yaw = angles_from_rotation(solution.rotation)[0]
     if abs(yaw) > PROFILE:
         raise BadInput(
             f"'{photo}' shows the face from the side ({abs(np.degrees(yaw)):.0f}°); take a picture that sees both eyes"
         )
     with Matting() as matting:
         cut_out = matting.cut_out(rgb)
-    return _framed(cut_out, solution, roll)
+    return Reference(framed(cut_out, solution), identity)
 
 
-def _one_face(photo: Path, rgb: Picture) -> Solution:
-    """The head model fitted to the only face."""
+def _one_face(photo: Path, rgb: Picture) -> tuple[Solution, Array]:
+    """The head model fitted to the only face, and its identity [K]."""
     height, width = rgb.shape[:2]
     with FaceMesh() as mesh:
         landmarks = mesh.detect(rgb, 0.0)
@@ -70,42 +80,16 @@ def _one_face(photo: Path, rgb: Picture) -> Solution:
             f"the face in '{photo}' is {own:.0f} pixels high and {SMALLEST} are the least; "
             "take a picture from nearer by"
         )
-    solution = _fitted(Observation.of(landmarks, width, height, FOCAL))
+    fitted = fit_pictures([LENS.observation(landmarks, width, height)], HeadModel.load())
+    solution = fitted.solutions[0]
     if solution is None:
         raise BadInput(f"no head fits the face in '{photo}'; take a picture from the front")
-    return solution
+    return solution, fitted.identity.astype(np.float32)
 
 
-def _fitted(observation: Observation) -> Solution | None:
-    """The fit of a single picture, with the identity learnt from it."""
-    model = HeadModel.load()
-    person, identity = Person(model), IdentityEstimator(len(model.identity))
-    solution = person.follow(observation, 0.0)
-    for _ in range(INTRODUCTION):
-        if solution is None:
-            return None
-        identity.add(person.face, observation, solution)
-        person.face.set_identity(identity.estimate())
-        solution = person.follow(observation, 0.0)
-    return solution
-
-
-def _framed(cut_out: Picture, solution: Solution, roll: float) -> Picture:
-    """RGBA [H, W, 4] → what a square around the head shows, turned upright by `roll` radians."""
-    height, width = cut_out.shape[:2]
-    x, y, z = solution.rotation @ np.array(CENTRE) + solution.translation
-    dm = FOCAL * width / -z  # pixels
-    centre = np.array([width / 2 + x * dm, height / 2 - y * dm])
-    side = PORTRAIT_DISTANCE / PORTRAIT_FOCAL * SHARE * dm
-    rgba: NDArray[Any] = cut_out.astype(np.float32) / 255
+def framed(cut_out: Picture, solution: Solution) -> Picture:
+    """RGBA [H, W, 4] of a photo → RGB [512, 512, 3], framed as captures are, over the background."""
+    rgba = cut_out.astype(np.float32) / 255
     rgba[..., :3] = (rgba[..., :3] - BACKGROUND) * rgba[..., 3:]  # beyond the photo there is nothing: zeros
-    if side > 2 * SIZE:  # a warp looks at four pixels only, so shrink by areas first
-        shrink = 2 * SIZE / side
-        rgba = cv2.resize(rgba, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        centre, side = centre * shrink, side * shrink
-    scale = SIZE / side
-    cos, sin = scale * np.cos(roll), scale * np.sin(roll)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    shift = np.full(2, SIZE / 2 - 0.5) - turn @ (centre - 0.5)
-    warped = cv2.warpAffine(rgba, np.column_stack([turn, shift]), (SIZE, SIZE), flags=cv2.INTER_LINEAR)
-    return np.round((warped[..., :3] + BACKGROUND).clip(0, 1) * 255).astype(np.uint8)
+    square = Framing.of(solution).cut_premultiplied(rgba, LENS, SIZE)
+    return np.round((square[..., :3] + BACKGROUND).clip(0, 1) * 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.files import write_png
+from offline.files import write_png, write_text
 from offline.joker.bank.expressions import NEUTRAL, DistilledExpression
 from offline.joker.bank.folder import (
     Base,
@@ -23,14 +24,17 @@ from offline.joker.bank.folder import (
     write_base,
     write_head,
 )
+from offline.joker.captures.layout import FITTED
 from offline.joker.captures.normals import head_normals
 from offline.joker.captures.views import View, camera_tensors, grid
 from offline.joker.distill.distill import Distillation, OnProgress
 from offline.joker.distill.nerf import DistilledHead, HeadRenderer
 from offline.joker.distill.presets import DistillPreset
+from offline.joker.distill.reference import Reference
 from offline.joker.distill.resizing import resized
 from offline.joker.prior.denoiser import Denoiser
 from offline.perceptual import Lpips
+from offline.tensors import AGAIN
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.checkpoint import load as load_run
 from offline.tri2plane.presets import PRESETS as SIZES
@@ -41,6 +45,10 @@ from runtime.errors import BadInput
 
 REFERENCE = "reference.png"
 """The picture that the prior knows the person by, RGB over the background, in the bank's folder."""
+IDENTITY = "reference.json"
+"""The identity that fits them, ``{"identity": [K]}``, beside it."""
+MAX_IDENTITY = 64 * 1024
+"""Bytes of it that are read."""
 SAME = 2.0
 """Mean difference (8-bit levels) up to which two reference pictures are the same one."""
 PICTURE = 512
@@ -52,6 +60,9 @@ class BindsViews(Protocol):
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def head(self) -> str: ...
 
     def bind(self, reference: Tensor, normals: Tensor, prompt: str, guidance: float) -> Denoiser: ...
 
@@ -83,7 +94,8 @@ def distil_expression(
         return
     prior = load_prior(task.prior, device)
     views = grid(task.preset.azimuths, task.preset.elevations)
-    normals = view_normals(task.expression.vector, views, prior.size)
+    identity = read_identity(task.folder) if prior.head == FITTED else None
+    normals = view_normals(task.expression.vector, views, prior.size, identity)
     reference = read_reference(task.folder, prior.size)
     denoiser = prior.bind(
         reference.to(device), normals.to(device), task.expression.prompt, guidance=task.preset.guidance
@@ -95,7 +107,7 @@ def distil_expression(
         judge=Lpips.load(task.lpips).to(device) if task.lpips else None, seed=task.seed,
         settings={
             "prompt": task.expression.prompt, "coefficients": dict(task.expression.coefficients), "prior": task.prior,
-            "lpips": str(task.lpips or ""),
+            "lpips": str(task.lpips or ""), "identity": None if identity is None else identity.tolist(),
         },
         log=log, on_progress=on_progress,
     )  # fmt: skip
@@ -115,17 +127,18 @@ def avatar_planes(run: Run, expression: Array) -> Planes:
     return Planes(levels[0][0], levels[-1][0])
 
 
-def view_normals(expression: Array, views: list[View], size: int) -> Tensor:
-    """Normal maps of the mean head with an expression [52], [V, 3, size, size]."""
+def view_normals(expression: Array, views: list[View], size: int, identity: Array | None = None) -> Tensor:
+    """Normal maps of the head of an identity [K] (the mean one of None) with an expression [52], [V, 3, size, size]."""
     model = HeadModel.load()
-    return torch.from_numpy(np.stack([head_normals(model, None, expression, view.camera, size) for view in views]))
+    return torch.from_numpy(np.stack([head_normals(model, identity, expression, view.camera, size) for view in views]))
 
 
-def write_reference(folder: Path, picture: np.ndarray) -> None:
-    """Keep the reference, RGB [H, W, 3], in the bank's folder. Raises BadInput where it holds that of somebody else.
+def write_reference(folder: Path, reference: Reference) -> None:
+    """Keep the reference in the bank's folder. Raises BadInput where it holds that of somebody else.
 
     One that is there stays: face tracking and networks give other last digits on another machine.
     """
+    picture = reference.picture
     path = folder / REFERENCE
     if path.is_file():
         kept = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -133,7 +146,27 @@ def write_reference(folder: Path, picture: np.ndarray) -> None:
             raise BadInput(f"'{folder}' was begun with another reference picture; give that one, or another folder")
         return
     folder.mkdir(parents=True, exist_ok=True)
+    if reference.identity is not None:
+        write_text(folder / IDENTITY, json.dumps({"identity": reference.identity.tolist()}))
     write_png(path, np.ascontiguousarray(picture[..., ::-1]))
+
+
+def read_identity(folder: Path) -> Array | None:
+    """The identity [K] of the person in the reference; None, the mean head, in a bank that was begun without it.
+
+    Raises BadInput where the file is damaged.
+    """
+    path = folder / IDENTITY
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            values = np.array(json.loads(file.read(MAX_IDENTITY))["identity"], np.float32)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BadInput(f"'{path}' cannot be read ({error}); {AGAIN}") from error
+    if values.shape != (len(HeadModel.load().identity),) or not np.isfinite(values).all():
+        raise BadInput(f"'{path}' holds no identity of this head model; {AGAIN}")
+    return values
 
 
 def read_reference(folder: Path, size: int) -> Tensor:
@@ -145,12 +178,19 @@ def read_reference(folder: Path, size: int) -> Tensor:
     return resized(picture[None], size)[0]
 
 
-def avatar_reference(run: Run, size: int) -> np.ndarray:
-    """The avatar's own neutral picture from the front, RGB [size, size, 3] over the background."""
+def avatar_reference(run: Run, size: int) -> Reference:
+    """The avatar's own neutral picture from the front, [size, size, 3], and the identity that it was tracked with."""
     head = DistilledHead(run.averaged, avatar_planes(run, coefficients({})))
     with torch.no_grad():
         shown = head.shown(camera_tensors([View(0.0, 0.0)], run.device), size)[0]
-    return np.round(shown.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
+    picture = np.round(shown.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
+    return Reference(picture, avatar_identity(run))
+
+
+def avatar_identity(run: Run) -> Array | None:
+    """The identity that an avatar was tracked with; None where that was by a head model of other axes."""
+    same = run.identity.shape == (len(HeadModel.load().identity),)
+    return np.asarray(run.identity, np.float32) if same else None
 
 
 def _start(task: Task) -> tuple[DistilledHead, bool]:

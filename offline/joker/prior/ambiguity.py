@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from offline.joker.captures.layout import FITTED
 from offline.joker.captures.normals import head_normals
 from offline.joker.captures.views import BACKGROUND, head_camera
 from offline.joker.prior.bound import Prior, sample
+from offline.joker.world.fitted import fitted_identity
 from offline.joker.world.looks import EVERYDAY, FAMILIES, WHO, Look, expression, person
 from offline.studio.identity import Identity
 from offline.studio.render import Render, render
@@ -79,19 +81,20 @@ def over_background(made: Render) -> Tensor:
     return torch.from_numpy(colour.transpose(2, 0, 1).astype(np.float32)).clamp(0, 1)
 
 
-def cases(count: int, size: int) -> list[Case]:
-    """`count` cases, the families and their looks in turn, everybody another person."""
+def cases(count: int, size: int, head: str = FITTED) -> list[Case]:
+    """`count` cases, the families and their looks in turn, everybody another person; `head` as `JokerPrior.head`."""
     model = HeadModel.load()
     asked = [(family, n) for family in FAMILIES.values() for n in range(len(family))]
-    return [_case(i, *asked[i % len(asked)], model, size) for i in tqdm(range(count), desc="truths", unit="case")]
+    return [_case(i, *asked[i % len(asked)], model, size, head) for i in tqdm(range(count), desc="truths", unit="case")]
 
 
-def _case(index: int, family: tuple[Look, ...], at: int, model: HeadModel, size: int) -> Case:
+def _case(index: int, family: tuple[Look, ...], at: int, model: HeadModel, size: int, head: str) -> Case:
     rng = np.random.default_rng([index, 0xCA5E])
     who, look = person(STRANGERS + index), family[at]
     yaw, pitch = float(rng.uniform(-SIDEWAYS, SIDEWAYS)), float(rng.uniform(-UPWARDS, UPWARDS))
     values = expression(look).astype(np.float32)
-    normals = head_normals(model, None, values, head_camera(yaw, pitch), size)
+    own = fitted_identity(who) if head == FITTED else None
+    normals = head_normals(model, own, values, head_camera(yaw, pitch), size)
     truths = torch.stack([picture_of(who, other, yaw, pitch, size) for other in family])
     reference = picture_of(who, EVERYDAY[0], 0.0, 0.0, size)
     prompt, looks = f"{WHO[0]} {look.phrases[0]}", tuple(other.name for other in family)

@@ -33,6 +33,11 @@ class Prior:
         """Width and height of its pictures, pixels."""
         return self.networks.size
 
+    @property
+    def head(self) -> str:
+        """Whose head its normals show: the reference's, "fitted", or the "mean" head."""
+        return self.networks.head
+
     def bind(self, reference: Tensor, normals: Tensor, prompt: str, guidance: float = 1.0) -> BoundPrior:
         """Conditions for V views: the reference [3, P, P] and normal maps [V, 3, P, P], 0..1, and a sentence.
 

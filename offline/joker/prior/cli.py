@@ -15,7 +15,7 @@ from torch import Tensor
 from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.files import write_png, write_text
 from offline.joker.captures.convert import cli as convert_cli
-from offline.joker.captures.layout import Captures, read
+from offline.joker.captures.layout import FITTED, MEAN, Captures, read
 from offline.joker.prior.ambiguity import ask, cases
 from offline.joker.prior.autoencoder import train_autoencoder
 from offline.joker.prior.bound import Prior, load_prior, sample
@@ -31,6 +31,8 @@ from runtime.naming import unknown
 
 GRID = 8
 """Pairs that the validation grid shows."""
+GRID_STEPS = 12
+"""Of DDIM, for each of its pictures."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,10 +92,16 @@ def _train(args: argparse.Namespace) -> None:
         raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
     captures = [read(folder) for folder in args.captures]
+    head = one_head(captures)
     if not (args.out / INDEX).is_file() and accelerator.is_main_process:
         _begin(args, captures, config, accelerator.device)
     accelerator.wait_for_everyone()
     networks = load_networks(args.out)
+    if networks.head != head:
+        raise BadInput(
+            f"'{args.out}' learnt from normals of the {networks.head} head, and the captures show the {head} one; "
+            "give another folder"
+        )
     pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
     training = PriorTraining(networks, args.out, config, accelerator)
     held_out = Pairs([read(args.held_out)], networks.size, "frontal", 0.0, 0.0) if args.held_out else pairs
@@ -128,6 +136,17 @@ def _config(args: argparse.Namespace) -> PriorConfig:
     return with_settings(config, setting_values(args.set, config) | given)
 
 
+def one_head(captures: Sequence[Captures]) -> str:
+    """Whose head the normals of all captures show. Raises BadInput where they differ."""
+    by_head = {each.head: each.folder for each in captures}
+    if len(by_head) > 1:
+        raise BadInput(
+            f"'{by_head[MEAN]}' shows normals of the mean head and '{by_head[FITTED]}' of fitted ones; write the "
+            "former again, or train on one of them"
+        )
+    return next(iter(by_head))
+
+
 def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConfig, device: torch.device) -> None:
     """Writes the prior that training begins with: the base, or a small one with an autoencoder of its own."""
     networks = load_networks(args.base) if args.base else small_prior()
@@ -136,6 +155,7 @@ def _begin(args: argparse.Namespace, captures: list[Captures], config: PriorConf
         networks.vae.to(device)
         pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
         print(f"autoencoder: {train_autoencoder(networks.vae, pairs, config, device, kept):.1f} dB")
+    networks.register_to_config(head=one_head(captures))
     save_networks(networks, args.out)
     kept.unlink(missing_ok=True)
 
@@ -158,7 +178,7 @@ def validation_grid(networks: JokerPrior, shown: Batch) -> Tensor:
     made = []
     for reference, normals, caption in zip(shown.reference, shown.normals, shown.captions, strict=True):
         bound = prior.bind(reference, normals[None], caption, guidance=2.0)
-        made.append(sample(bound, [0], 12, torch.Generator().manual_seed(0))[0].cpu())
+        made.append(sample(bound, [0], GRID_STEPS, torch.Generator().manual_seed(0))[0].cpu())
     rows = (shown.reference, shown.normals, shown.target, torch.stack(made))
     return torch.cat([torch.cat(list(row), 2) for row in rows], 1)
 
@@ -167,7 +187,7 @@ def _measure(args: argparse.Namespace) -> None:
     if args.cases < 1:
         raise BadInput(f"--cases is {args.cases}; it must be at least 1")
     prior = load_prior(args.prior, choose_device(args.device))
-    asked = cases(args.cases, prior.size)
+    asked = cases(args.cases, prior.size, prior.head)
     answers = ask(prior, asked, args.guidance)
     columns = [torch.cat([c.reference, c.truth, p], 1) for c, p in zip(asked, answers.pictures, strict=True)]
     write_picture(args.out / "answers.png", _in_rows(columns, 10))

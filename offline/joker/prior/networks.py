@@ -22,9 +22,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from offline.joker.captures.layout import HEADS, MEAN
 from offline.joker.prior.attention import HiddenStates, join_self_attention, record_self_attention
 from offline.joker.prior.folder import PARTS, existing_folder
 from runtime.errors import BadInput
+from runtime.naming import unknown
 
 BASE_PARTS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL, "text_encoder": CLIPTextModel,
               "tokenizer": CLIPTokenizer, "scheduler": DDIMScheduler}  # fmt: skip
@@ -54,14 +56,22 @@ class JokerPrior(DiffusionPipeline):
         text_encoder: CLIPTextModel,
         tokenizer: CLIPTokenizer,
         scheduler: DDIMScheduler,
+        head: str = MEAN,
     ) -> None:
+        """`head`, one of `HEADS`, is whose head the normals show that it learnt from."""
         super().__init__()
+        self.register_to_config(head=head)
         self.register_modules(
             denoiser=denoiser, reference=reference, driving=driving, vae=vae, text_encoder=text_encoder,
             tokenizer=tokenizer, scheduler=scheduler,
         )  # fmt: skip
         record_self_attention(reference)
         join_self_attention(denoiser)
+
+    @property
+    def head(self) -> str:
+        """Whose head its normals show, one of `HEADS`."""
+        return str(self.config.head)
 
     @property
     def size(self) -> int:
@@ -178,7 +188,18 @@ def load_networks(
 def _read_prior(source: str) -> JokerPrior:
     classes = {"denoiser": UNet2DConditionModel, "reference": UNet2DConditionModel, "driving": ControlNetModel}
     classes |= {name: BASE_PARTS[name] for name in PARTS if name not in classes}
-    return JokerPrior(**_read_parts(classes, source))
+    return JokerPrior(**_read_parts(classes, source), head=_head(source))
+
+
+def _head(source: str) -> str:
+    """Whose head a prior's normals show; one that does not say was trained on mean heads."""
+    try:
+        head = JokerPrior.load_config(source).get("head", MEAN)
+    except OSError:  # without a list of its parts, which are looked for one by one
+        return MEAN
+    if head not in HEADS:
+        raise BadInput(f"the prior '{source}': {unknown('head', str(head), HEADS)}")
+    return str(head)
 
 
 def _from_stable_diffusion(source: str) -> JokerPrior:

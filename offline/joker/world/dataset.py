@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from offline.joker.captures.layout import Captures, Frame, create, finish, finished, read, write_frame
+from offline.joker.captures.layout import FITTED, Captures, Frame, create, finish, finished, read, write_frame
 from offline.joker.captures.normals import head_normals
 from offline.joker.captures.views import head_camera
+from offline.joker.world.fitted import fitted_identity
 from offline.joker.world.looks import EVERYDAY, FAMILIES, Look, caption, expression, person, weakened
 from offline.pool import in_processes
 from offline.studio.render import render
@@ -53,7 +54,7 @@ def write_world(folder: Path, people: int, looks: int, size: int, first: int = 0
 
     `looks` is the number of pictures of each besides the frontal one. Raises Unavailable where a process dies.
     """
-    create(folder, size, "studio")
+    create(folder, size, "studio", FITTED)
     missing = [seed for seed in range(first, first + people) if not finished(folder / f"{seed:06d}")]
     with tqdm(total=people, initial=people - len(missing), unit="person") as bar:
         compiled = len(missing) * looks >= 400 * workers
@@ -64,13 +65,14 @@ def write_world(folder: Path, people: int, looks: int, size: int, first: int = 0
 
 def _render_person(folder: Path, looks: int, size: int, compiled: bool, seed: int) -> None:
     identity, model, home = person(seed), HeadModel.load(), folder / f"{seed:06d}"
+    own = fitted_identity(identity)
     taken = shots(seed, looks)
     for shot in taken:
         camera = head_camera(shot.frame.yaw, shot.frame.pitch)
         values = np.array(shot.frame.expression, np.float32)
         state = DriveState(expression=values)
         picture = render(identity, state, camera, size, shot.look.manner, antialias=False, compiled=compiled)
-        normals = head_normals(model, None, values, camera, size)
+        normals = head_normals(model, own, values, camera, size)
         rgb = (normals.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
         write_frame(home, shot.frame.name, picture.rgba(), rgb)
     finish(home, [shot.frame for shot in taken])

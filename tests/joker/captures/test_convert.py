@@ -14,12 +14,12 @@ import pytest
 from offline.joker.captures.convert.captions import ANYONE, one_of_each, tidy
 from offline.joker.captures.convert.celebv import clips
 from offline.joker.captures.convert.choosing import most_telling
-from offline.joker.captures.convert.framing import Framing
 from offline.joker.captures.convert.heads import fit_heads
 from offline.joker.captures.convert.nersemble import WIDTH, Participant, calibrated, participants
 from offline.joker.captures.convert.nersemble_sentences import EXPRESSIVE, SENTENCES, sentence
 from offline.joker.captures.convert.people import TOO_FEW, Settings, convert
 from offline.joker.captures.convert.stills import TURNED, UNREADABLE, Finder, fault
+from offline.joker.captures.framing import Framing
 from offline.joker.captures.layout import read
 from offline.joker.prior import cli as prior_cli
 from offline.track.reasons import Reason

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from offline.joker.captures.convert.framing import FIXED, Framing, Lens
 from offline.joker.captures.convert.heads import fit_heads
 from offline.joker.captures.convert.stills import Finder
+from offline.joker.captures.framing import FIXED, Framing, Lens
 from offline.joker.captures.views import CENTRE, SHARE, head_camera
 from offline.joker.world.looks import EVERYDAY, person
 from offline.studio.render import render

@@ -21,11 +21,13 @@ from offline.joker.distill import task
 from offline.joker.distill.distill import Distillation
 from offline.joker.distill.jobs import run_tasks
 from offline.joker.distill.presets import PRESETS, STUDIO
+from offline.joker.distill.reference import Reference
 from offline.joker.distill.targets import Targets
 from offline.joker.distill.task import Task
 from offline.tri2plane.checkpoint import save
 from offline.tri2plane.presets import PRESETS as SIZES
 from offline.tri2plane.train import make_optimiser
+from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput, Unavailable
 from tests.joker.balls import BallPrior
 from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
@@ -42,6 +44,9 @@ expressions:
 """
 
 
+IDENTITY = np.linspace(-2, 2, len(HeadModel.load().identity), dtype=np.float32)
+
+
 def ball_prior(name: str, device: torch.device) -> BallPrior:
     return BallPrior()
 
@@ -53,7 +58,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task, "PICTURE", TINY.picture)
     monkeypatch.setattr(cli, "prior_size", lambda source: 16)
     flat = np.full((64, 64, 3), 128, np.uint8)
-    monkeypatch.setattr(cli, "reference_picture", lambda photo: flat)
+    monkeypatch.setattr(cli, "photo_reference", lambda photo: Reference(flat, IDENTITY))
 
 
 def arguments(folder: Path, *more: str) -> argparse.Namespace:
@@ -199,7 +204,7 @@ def test_a_folder_of_another_bank_is_refused(tmp_path: Path, monkeypatch: pytest
         bank_info(args, QUICK)
     args.expressions.write_text(LIST.replace("a smile", "a smile, hold: 3.0"))  # how it is played may change
     assert bank_info(args, QUICK).expressions[2].hold == 3.0
-    monkeypatch.setattr(cli, "reference_picture", lambda photo: np.zeros((64, 64, 3), np.uint8))
+    monkeypatch.setattr(cli, "photo_reference", lambda photo: Reference(np.zeros((64, 64, 3), np.uint8), IDENTITY))
     with pytest.raises(BadInput, match="another reference picture"):
         distil_bank(arguments(tmp_path, *ALONE), ball_prior)
 
@@ -231,3 +236,29 @@ def test_help_settings_lists_the_preset_of_the_prior(tmp_path: Path, capsys: pyt
     listed = capsys.readouterr().out
     assert "iterations=2  (whole number, at least 1)" in listed and "resolutions=0:16" in listed
     assert "size=" not in listed  # it follows from the prior
+
+
+@pytest.mark.parametrize(("head", "identity"), [("fitted", IDENTITY), ("mean", None)])
+def test_a_prior_sees_the_head_that_it_was_trained_on(tmp_path: Path, head: str, identity: np.ndarray | None) -> None:
+    prior = BallPrior(head=head)
+    distil_bank(arguments(tmp_path, *ALONE), lambda name, device: prior)
+    views = [task.view_normals(e.vector, prior.views, 16, identity) for e in read_info(tmp_path / "bank").expressions]
+    assert len(views) == 3
+    for seen, wanted in zip(prior.normals, views, strict=True):
+        assert torch.equal(seen, wanted)
+    other = task.view_normals(np.zeros(52, np.float32), prior.views, 16, None if head == "fitted" else IDENTITY)
+    assert (views[0] - other).abs().mean() > 0.01  # of another head they would differ
+
+
+def test_a_bank_without_an_identity_goes_on_with_the_mean_head(tmp_path: Path) -> None:
+    """Its first heads were distilled so."""
+    task.write_reference(tmp_path, Reference(np.zeros((64, 64, 3), np.uint8), None))
+    task.write_reference(tmp_path, Reference(np.zeros((64, 64, 3), np.uint8), IDENTITY))
+    assert task.read_identity(tmp_path) is None
+
+
+@pytest.mark.parametrize("written", ["", "[]", "{}", '{"identity": [1]}', '{"identity": [NaN]}', "[" * 60_000])
+def test_a_damaged_identity_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / task.IDENTITY).write_text(written)
+    with pytest.raises(BadInput, match="delete it and run the same command again"):
+        task.read_identity(tmp_path)

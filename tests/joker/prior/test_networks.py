@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from offline.joker.prior.bound import load_prior
-from offline.joker.prior.folder import PARTS, SHIPPED_PRIOR, prior_size
+from offline.joker.prior.folder import PARTS, SHIPPED_PRIOR, prior_folder, prior_size
 from offline.joker.prior.networks import JokerPrior, load_networks, pack
 from offline.joker.prior.small import TOKENS, small_prior, word_tokenizer
 from offline.joker.world.looks import words
@@ -228,3 +228,15 @@ def test_a_priors_damaged_configuration_is_refused(tmp_path: Path, written: str,
 def test_a_prior_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no prior"):
         prior_size(tmp_path / "nowhere")
+
+
+def test_the_prior_that_ships_says_that_it_knows_the_mean_head(tmp_path: Path) -> None:
+    assert json.loads((prior_folder(SHIPPED_PRIOR) / "model_index.json").read_text())["head"] == "mean"
+    small = small_prior(size=32, widths=(16, 32))
+    small.register_to_config(head="fitted")
+    small.save_pretrained(tmp_path)
+    assert load_networks(tmp_path).head == "fitted"
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    (tmp_path / "model_index.json").write_text(json.dumps(index | {"head": "my own"}))
+    with pytest.raises(BadInput, match="unknown head 'my own'"):
+        load_networks(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def _run(*words: str) -> None:
     prior_cli.run(parser.parse_args(list(words)))
 
 
+@pytest.fixture(autouse=True)
+def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prior_cli, "GRID", 2)
+    monkeypatch.setattr(prior_cli, "GRID_STEPS", 2)
+
+
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two people of stripes."""
@@ -57,6 +64,7 @@ def test_a_prior_is_trained_goes_on_and_is_read(
     _run("train", str(captures), "-o", str(out), "--base", str(tiny_prior_folder), "--steps", "2", "--device", "cpu")
     before = {k: v.clone() for k, v in load_prior(out).networks.denoiser.state_dict().items()}
     _run("train", str(captures), "-o", str(out), "--steps", "3", "--device", "cpu")
+    assert load_prior(tiny_prior_folder).head == "mean" and load_prior(out).head == "fitted"  # as the captures are
     after = load_prior(out).networks.denoiser.state_dict()
     assert any(not torch.equal(before[k], after[k]) for k in before)
     assert sorted(p.name for p in (out / "previews").iterdir()) == ["0000002.png", "0000003.png"]
@@ -96,6 +104,25 @@ def test_an_early_kill_loses_no_autoencoder(
 def test_the_papers_config_needs_networks_to_begin_with(captures: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="give the networks to begin with by --base"):
         _run("train", str(captures), "-o", str(tmp_path / "prior"), "--config", "joker", "--device", "cpu")
+
+
+def test_captures_of_both_heads_do_not_go_together(captures: Path, tmp_path: Path) -> None:
+    mean = tmp_path / "mean"
+    shutil.copytree(captures, mean)
+    said = json.loads((mean / "captures.json").read_text())
+    (mean / "captures.json").write_text(json.dumps(said | {"head": "mean"}))
+    with pytest.raises(BadInput, match=r"normals of the mean head and .* of fitted ones"):
+        prior_cli.one_head([read(captures), read(mean)])
+    del said["head"]
+    (mean / "captures.json").write_text(json.dumps(said | {"source": "studio"}))
+    assert prior_cli.one_head([read(mean)]) == "mean"  # the studio's world, before it said so
+
+
+def test_a_prior_does_not_go_on_with_another_head(captures: Path, tiny_prior_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "prior"
+    shutil.copytree(tiny_prior_folder, out)
+    with pytest.raises(BadInput, match="learnt from normals of the mean head, and the captures show the fitted one"):
+        _run("train", str(captures), "-o", str(out), "--steps", "1", "--device", "cpu")
 
 
 def test_settings_and_options_say_otherwise_than_the_config(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import torch
 from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
 from offline.joker.captures.convert.captions import ANYONE, tidy
-from offline.joker.captures.convert.framing import Picture
+from offline.joker.captures.layout import Picture
 from runtime.errors import BadInput
 
 TOKENS = 50

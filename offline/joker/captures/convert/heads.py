@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline.joker.captures.convert.choosing import most_telling
-from offline.joker.captures.convert.fitting import Fitted, fit_pictures
-from offline.joker.captures.convert.framing import Framing, Lens
 from offline.joker.captures.convert.people import Shot
 from offline.joker.captures.convert.stills import Still, fault
+from offline.joker.captures.fitting import Fitted, fit_pictures
+from offline.joker.captures.framing import Framing, Lens
 from offline.track.crop import portrait_focal
 from offline.track.video import FIRST_FOCAL
 from runtime.contract.drive import EXPRESSIONS

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from offline.joker.captures.convert.captioner import captioner
-from offline.joker.captures.convert.framing import Lens, Picture
 from offline.joker.captures.convert.heads import Heads, chosen, fit_heads, judged
 from offline.joker.captures.convert.nersemble_sentences import EXPRESSIVE, NOBODY, sentence
 from offline.joker.captures.convert.people import Settings, Shot
 from offline.joker.captures.convert.stills import UNREADABLE, Finder, Still
+from offline.joker.captures.framing import Lens
+from offline.joker.captures.layout import Picture
 from offline.training.devices import choose_device
 from runtime.errors import BadInput
 from runtime.media.reading import VideoReader

@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from offline.files import write_text
-from offline.joker.captures.convert.framing import Framing, Lens
 from offline.joker.captures.convert.stills import Finder, Still
+from offline.joker.captures.framing import Framing, Lens
 from offline.joker.captures.layout import Frame, create, finish, write_frame
 from offline.joker.captures.normals import head_normals
 from offline.pool import in_processes

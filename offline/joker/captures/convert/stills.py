@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.joker.captures.convert.framing import Framing, Lens, Picture
+from offline.joker.captures.framing import Framing, Lens
+from offline.joker.captures.layout import Picture
 from offline.track.look import sharpness
 from offline.track.matte import Matting
 from offline.track.reasons import Reason

@@ -8,17 +8,18 @@ is exact; only the camera's distance stays what it was.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.joker.captures.layout import Picture
 from offline.joker.captures.views import CENTRE, SHARE, head_camera
 from runtime.contract.axes import PORTRAIT_DISTANCE, PORTRAIT_FOCAL, Camera
 from runtime.tracking.bounded import Floats
 from runtime.tracking.fit import Observation, Solution
 
-Picture = NDArray[np.uint8]
 FIXED = np.diag([1.0, -1.0, -1.0])
 """World axes at a camera to camera space."""
 OVERSAMPLED = 4
@@ -81,13 +82,26 @@ class Framing:
 
         P is ``size + 2 · margin``; what the picture has not is its border's colour, drawn out.
         """
-        height, width = rgb.shape[:2]
+        there = np.full(rgb.shape[:2], 255, np.uint8)
+        picture = self._warped(rgb, lens, size, margin, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        seen = self._warped(there, lens, size, margin, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+        return np.asarray(picture, np.uint8), seen == 255
+
+    def cut_premultiplied(self, picture: NDArray[np.float32], lens: Lens, size: int) -> NDArray[np.float32]:
+        """The framed square [size, size, C] of a picture [H, W, C] beyond which there are zeros."""
+        shrink = 2 * OVERSAMPLED * size / self.side(lens, picture.shape[1])
+        if shrink < 1:  # a warp looks at four pixels only, so shrink by areas first
+            picture = np.asarray(cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
+        return np.asarray(self._warped(picture, lens, size, 0, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT), np.float32)
+
+    def _warped(
+        self, picture: NDArray[Any], lens: Lens, size: int, margin: int, flags: int, border: int
+    ) -> NDArray[Any]:
+        """Turned and zoomed with several samples a pixel, then averaged down to ``size + 2 · margin``."""
+        height, width = picture.shape[:2]
         whole = size + 2 * margin
         times = int(np.clip(np.ceil(self.side(lens, width) / size), 1, OVERSAMPLED))
         out = Lens(float(self.camera.intrinsics[0]) * size / whole).matrix(whole * times, whole * times)
         move = out @ self.turn @ np.linalg.inv(lens.matrix(width, height))
-        shape = (whole * times, whole * times)
-        large = cv2.warpPerspective(rgb, move, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        seen = cv2.warpPerspective(np.full((height, width), 255, np.uint8), move, shape, flags=cv2.INTER_NEAREST)
-        picture, seen = (cv2.resize(each, (whole, whole), interpolation=cv2.INTER_AREA) for each in (large, seen))
-        return np.asarray(picture, np.uint8), np.asarray(seen) == 255
+        large = cv2.warpPerspective(picture, move, (whole * times, whole * times), flags=flags, borderMode=border)
+        return np.asarray(cv2.resize(large, (whole, whole), interpolation=cv2.INTER_AREA))
