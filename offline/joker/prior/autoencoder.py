@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,15 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
-from tqdm import tqdm
 
 from offline.joker.captures.normals import face_weights
 from offline.joker.prior.config import PriorConfig
 from offline.joker.prior.pairs import Pairs
-from offline.joker.prior.training import check_settings
+from offline.joker.prior.training import ADVICE, Progress, check_settings
 from offline.tensors import read_tensors, write_tensors
+from offline.training.loop import Budget, run_steps
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
-from offline.training.pacing import Pace
+from offline.training.stepping import descend
 
 DIVERGENCE = 1e-7
 """Weight of the latents' divergence from a normal distribution, summed over a picture's. With 1e-5 half of the channels
@@ -43,31 +43,31 @@ def train_autoencoder(vae: AutoencoderKL, pairs: Pairs, config: PriorConfig, dev
     """
     optimiser = torch.optim.AdamW(vae.parameters(), config.vae_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.vae_rate, config.vae_steps, pct_start=0.05)
-    step = _restore(vae, optimiser, config, kept)
-    if step:
-        schedule.load_state_dict({"last_epoch": step - 1, "_step_count": step})
+    progress = Progress(_restore(vae, optimiser, config, kept))
+    if progress.step:
+        schedule.load_state_dict({"last_epoch": progress.step - 1, "_step_count": progress.step})
         schedule.step()
     vae.train().requires_grad_(True)
-    saving = Pace()
-    with tqdm(total=config.vae_steps, initial=step, desc="autoencoder", unit="step") as bar:
-        while step < config.vae_steps:
-            rng = _stream(config, step)
-            torch.manual_seed(int(rng.integers(2**62)))  # the draw from what the encoder says
-            batch = pairs.draw(config.batch, rng)
-            weights = face_weights(batch.normals.to(device), (pairs.size, pairs.size), config.face)
-            loss, error = reconstruction_loss(vae, batch.target.to(device), weights)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(vae.parameters(), config.clip)
-            optimiser.step()
-            step += 1
-            schedule.step()
-            bar.set_postfix_str(f"{-10 * np.log10(error):.1f} dB")
-            bar.update()
-            if saving.due or step == config.vae_steps:
-                saving.timed(partial(_save, vae, optimiser, config, step, kept))
+
+    def advance(_: float) -> dict[str, float]:
+        rng = _stream(config, progress.step)
+        torch.manual_seed(int(rng.integers(2**62)))  # the draw from what the encoder says
+        batch = pairs.draw(config.batch, rng)
+        weights = face_weights(batch.normals.to(device), (pairs.size, pairs.size), config.face)
+        loss, error = reconstruction_loss(vae, batch.target.to(device), weights)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        descend(optimiser, vae.parameters(), {"autoencoder": loss}, progress.step, ADVICE, clip=config.clip)
+        schedule.step()
+        return {"dB": -10 * math.log10(error)}
+
+    def save() -> None:
+        _save(vae, optimiser, config, progress.step, kept)
+
+    if progress.step < config.vae_steps:
+        run_steps(progress, Budget(steps=config.vae_steps), advance, save, "autoencoder")
     vae.eval().requires_grad_(False)
-    return calibrate(vae, pairs.draw(CALIBRATION, _stream(config, step)).target.to(device))
+    return calibrate(vae, pairs.draw(CALIBRATION, _stream(config, progress.step)).target.to(device))
 
 
 def _stream(config: PriorConfig, step: int) -> np.random.Generator:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from offline.config import add_setting_arguments, setting_values, with_settings
@@ -23,9 +22,11 @@ from offline.joker.prior.config import CONFIGS, PriorConfig
 from offline.joker.prior.networks import INDEX, JokerPrior, load_networks, pack, save_networks
 from offline.joker.prior.pairs import Batch, Pairs
 from offline.joker.prior.small import small_prior
-from offline.joker.prior.training import PriorTraining, Progress
+from offline.joker.prior.training import PriorTraining
 from offline.joker.world.dataset import write_world
 from offline.training.devices import DEVICES, choose_device
+from offline.training.loop import Budget
+from offline.training.workers import Workers, joined_workers
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -90,12 +91,16 @@ def _train(args: argparse.Namespace) -> None:
     config, device = _config(args), choose_device(args.device)
     if not (args.base or config.vae_steps or (args.out / INDEX).is_file()):
         raise BadInput(f"--config {args.config} trains no autoencoder; give the networks to begin with by --base")
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=config.precision)
+    with joined_workers(device) as workers:
+        _train_together(args, config, device, workers)
+
+
+def _train_together(args: argparse.Namespace, config: PriorConfig, device: torch.device, workers: Workers) -> None:
     captures = [read(folder) for folder in args.captures]
     head = one_head(captures)
-    if not (args.out / INDEX).is_file() and accelerator.is_main_process:
-        _begin(args, captures, config, accelerator.device)
-    accelerator.wait_for_everyone()
+    if not (args.out / INDEX).is_file() and workers.rank == 0:
+        _begin(args, captures, config, device)
+    workers.wait()
     networks = load_networks(args.out)
     if networks.head != head:
         raise BadInput(
@@ -103,28 +108,20 @@ def _train(args: argparse.Namespace) -> None:
             "give another folder"
         )
     pairs = Pairs(captures, networks.size, config.reference, config.dropout, config.tint)
-    training = PriorTraining(networks, args.out, config, accelerator)
+    training = PriorTraining(networks, args.out, config, device, workers)
     held_out = Pairs([read(args.held_out)], networks.size, "frontal", 0.0, 0.0) if args.held_out else pairs
     shown = held_out.fixed([_shown_pair(held_out, n) for n in range(GRID)])
 
     def check(step: int) -> None:
-        training.average_into()
-        try:
+        with training.average.in_place():
             save_networks(networks, args.out)
             grid = validation_grid(networks, shown)
-        finally:
-            training.restore_weights()
         write_picture(args.out / "previews" / f"{step:07d}.png", grid)
 
     minutes = 60.0 if args.minutes is None and args.steps is None else args.minutes
-
-    def more(progress: Progress) -> bool:
-        return (args.steps is None or progress.step < args.steps) and (
-            minutes is None or progress.seconds < 60 * minutes
-        )
-
-    training.train(pairs, more, check)
-    print(f"{training.progress.step} steps; next: mien prior measure {args.out} -o FOLDER")
+    training.train(pairs, Budget(minutes, args.steps), check)
+    if workers.rank == 0:
+        print(f"{training.progress.step} steps; next: mien prior measure {args.out} -o FOLDER")
 
 
 def _config(args: argparse.Namespace) -> PriorConfig:

@@ -48,7 +48,7 @@ class PriorConfig:
     """Decay of the moving average of the weights, which is what is saved as the prior; 0 for none, which also takes
     neither memory nor disk."""
     precision: Annotated[str, OneOf(("no", "bf16"))] = "no"
-    """"no" or "bf16", as `accelerate` names them."""
+    """"bf16" for convolutions and linear layers in bfloat16, or "no"."""
     vae_steps: Whole = 4000
     """Steps of the autoencoder's own training before; none where it came trained."""
     vae_rate: Positive = 1e-3

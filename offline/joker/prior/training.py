@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -13,24 +12,26 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from offline.joker.captures.normals import face_weights
 from offline.joker.prior.config import HOW_COMPUTED, PriorConfig
 from offline.joker.prior.networks import JokerPrior
 from offline.joker.prior.pairs import Batch, Pairs
 from offline.tensors import read_tensors, write_tensors
+from offline.training.loop import Budget, NowAndThen, run_steps
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
-from offline.training.pacing import Pace
+from offline.training.stepping import MovingAverage, descend
+from offline.training.workers import ALONE, Workers
 from runtime.errors import BadInput
 
 CHECK_EVERY = 600.0
 """Seconds, at least, between checks of what the prior can do, which also write it."""
 CHECKPOINT = "training.safetensors"
+ADVICE = "train anew in another folder, slower (--set learning_rate=...) or in float32 (--set precision=no)"
+AVERAGED = 100
+"""Steps whose mean loss is shown, and kept."""
 LEARNING = ("denoiser", "reference", "driving", "text_encoder")
 
 
@@ -140,12 +141,14 @@ def unused_tail(reference: UNet2DConditionModel) -> nn.ModuleList:
 class PriorTraining:
     """Trains a prior in a folder; going on after a kill loses what came after the last checkpoint (`Pace`)."""
 
-    def __init__(self, prior: JokerPrior, folder: Path, config: PriorConfig, accelerator: Accelerator) -> None:
-        self.prior, self.folder, self.config, self.accelerator = prior, folder, config, accelerator
-        prior.to(accelerator.device)
+    def __init__(
+        self, prior: JokerPrior, folder: Path, config: PriorConfig, device: torch.device, workers: Workers = ALONE
+    ) -> None:
+        self.prior, self.folder, self.config, self.device, self.workers = prior, folder, config, device, workers
+        prior.to(device)
         self.parameters = choose_trained(prior, config.trained)
         prior.checkpoint_gradients(config.checkpointing)
-        self.averaged = [p.detach().clone() for p in self.parameters] if config.average else []
+        self.average = MovingAverage(self.parameters, config.average)
         self.optimiser = torch.optim.AdamW(
             self.parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
@@ -153,99 +156,55 @@ class PriorTraining:
         if (folder / CHECKPOINT).exists():
             self._restore()
 
-    def train(self, pairs: Pairs, more: Callable[[Progress], bool], check: Callable[[int], None]) -> None:
-        """Trains while `more` says so; the main process calls `check` with the step every `CHECK_EVERY` seconds and
-        last."""
-        saving, checking, begun = Pace(), Pace(CHECK_EVERY), time.monotonic()
-        before = self.progress.seconds
-        for _ in self._steps(pairs, more):
-            self.progress.seconds = before + time.monotonic() - begun
-            if not self.accelerator.is_main_process:
-                continue
-            if saving.due:
-                saving.timed(self.save)
-            if checking.due:
-                checking.timed(lambda: check(self.progress.step))
-        if self.accelerator.is_main_process:
-            self.save()
+    def train(self, pairs: Pairs, budget: Budget, check: Callable[[int], None]) -> None:
+        """Trains until the budget is spent; the first worker calls `check` with the step every `CHECK_EVERY` seconds
+        and last. Raises BadInput where a loss is not finite."""
+        recent: deque[float] = deque(maxlen=AVERAGED)
+
+        def advance(_: float) -> dict[str, float]:
+            recent.append(self._step(pairs))
+            return {"loss": sum(recent) / len(recent)}
+
+        def noted(shown: Mapping[str, float]) -> None:
+            if self.progress.step % AVERAGED == 0:
+                self.progress.losses.append(shown["loss"])
+
+        run_steps(
+            self.progress, budget, advance, self.save, "prior", self.workers, self.device, noted,
+            [NowAndThen(CHECK_EVERY, lambda: check(self.progress.step))],
+        )  # fmt: skip
+        if self.workers.rank == 0:
             check(self.progress.step)
-
-    def _steps(self, pairs: Pairs, more: Callable[[Progress], bool]) -> Iterator[float]:
-        recent: list[float] = []
-        with tqdm(initial=self.progress.step, unit="step", desc="prior") as bar:
-            while self._agreed(more(self.progress)):
-                loss = self._step(pairs)
-                recent.append(loss)
-                if len(recent) == 100:
-                    self.progress.losses.append(sum(recent) / 100)
-                    bar.set_postfix_str(f"loss {self.progress.losses[-1]:.4f}")
-                    recent.clear()
-                bar.update()
-                yield loss
-
-    def _agreed(self, going_on: bool) -> bool:
-        """What the first of several processes says: each has a clock of its own."""
-        return bool(broadcast_object_list([going_on])[0])
 
     def _step(self, pairs: Pairs) -> float:
         config, step = self.config, self.progress.step
-        seed = [config.seed, step, self.accelerator.process_index]  # a resumed run draws what it would have drawn
+        seed = [config.seed, step, self.workers.rank]  # a resumed run draws what it would have drawn
         batch = pairs.draw(config.batch, np.random.default_rng(seed))
         generator = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**62)))
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.add_gradients(batch, Noise.draw(self.prior, config.batch, generator))
-        if not math.isfinite(loss):
-            raise BadInput(f"the loss of step {step} is not finite; lower the learning rate or train in float32")
-        for p in self.parameters:
-            if p.grad is not None:
-                p.grad = self.accelerator.reduce(p.grad, "mean")
-        nn.utils.clip_grad_norm_(self.parameters, config.clip)
-        self.optimiser.step()
-        self.progress.step += 1
-        self._average()
+        losses = {"prior": torch.tensor(loss)}
+        descend(self.optimiser, self.parameters, losses, step, ADVICE, self.workers, config.clip)
+        self.average.update(step + 1)
         return loss
 
     def add_gradients(self, batch: Batch, drawn: Noise) -> float:
         """The loss of a batch, its gradients added to the parameters', `PriorConfig.parts` after one another."""
         whole = 0.0
         for part in parts_of(len(batch.captions), self.config.parts):
-            with self.accelerator.autocast():
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
                 loss = training_loss(self.prior, batch.part(part), self.config, drawn.part(part))
                 loss = loss * ((part.stop - part.start) / len(batch.captions))
-            self.accelerator.backward(loss)
+            loss.backward()
             whole += float(loss.detach())
         return whole
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        if not self.averaged:
-            return
-        decay = min(self.config.average, (1 + self.progress.step) / (10 + self.progress.step))
-        torch._foreach_lerp_(self.averaged, [p.detach() for p in self.parameters], 1 - decay)
-
-    def average_into(self) -> None:
-        """Puts the averaged weights, where there are any, into the prior; `restore_weights` takes them out again."""
-        self._swap()
-
-    def restore_weights(self) -> None:
-        """Undoes `average_into`."""
-        self._swap()
-
-    @torch.no_grad()
-    def _swap(self) -> None:
-        if not self.averaged:
-            return
-        for averaged, p in zip(self.averaged, self.parameters, strict=True):
-            kept = p.detach().clone()
-            p.copy_(averaged)
-            averaged.copy_(kept)
 
     def save(self) -> None:
         """Writes the checkpoint; a kill leaves the old one or the new one, and of killed ones nothing stays."""
         tensors: dict[str, Tensor] = {f"weights.{n}": p for n, p in enumerate(self.parameters)}
-        tensors |= {f"averaged.{n}": p for n, p in enumerate(self.averaged)}
+        tensors |= {f"averaged.{n}": p for n, p in enumerate(self.average.averaged)}
         tensors |= optimiser_tensors(self.optimiser)
         meta: dict[str, Any] = {"config": asdict(self.config), "progress": asdict(self.progress)}
         write_tensors(self.folder / CHECKPOINT, tensors, meta)
@@ -256,7 +215,7 @@ class PriorTraining:
         with torch.no_grad():
             for n, p in enumerate(self.parameters):
                 p.copy_(tensors[f"weights.{n}"])
-            for n, averaged in enumerate(self.averaged):
+            for n, averaged in enumerate(self.average.averaged):
                 averaged.copy_(tensors[f"averaged.{n}"])
         restore_optimiser(self.optimiser, {k: v for k, v in tensors.items() if k.startswith("optimiser.")})
         self.progress = Progress(**meta["progress"])

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from offline.joker.captures.layout import Captures, Frame, create, finish, read, write_frame
@@ -28,6 +27,7 @@ from offline.joker.prior.training import (
     unused_tail,
 )
 from offline.tensors import read_tensors
+from offline.training.loop import Budget
 from runtime.errors import BadInput
 
 CONFIG = PriorConfig(batch=2, learning_rate=1e-3, warm_up=1, average=0.9)
@@ -57,7 +57,7 @@ def _pairs(captures: Captures) -> Pairs:
 
 
 def _training(prior: JokerPrior, folder: Path, config: PriorConfig = CONFIG) -> PriorTraining:
-    return PriorTraining(prior, folder, config, Accelerator(cpu=True))
+    return PriorTraining(prior, folder, config, torch.device("cpu"))
 
 
 def _noise(prior: JokerPrior, count: int) -> Noise:
@@ -153,9 +153,9 @@ def test_every_trained_parameter_matters_to_the_loss(prior: JokerPrior) -> None:
 
 def test_going_on_after_a_kill_is_the_same_training(captures: Captures, tmp_path: Path) -> None:
     whole = _training(small_prior(size=32, widths=(16, 32)), tmp_path / "whole")
-    whole.train(_pairs(captures), lambda p: p.step < 4, lambda step: None)
+    whole.train(_pairs(captures), Budget(steps=4), lambda step: None)
     _training(small_prior(size=32, widths=(16, 32)), tmp_path / "cut").train(
-        _pairs(captures), lambda p: p.step < 2, lambda step: None
+        _pairs(captures), Budget(steps=2), lambda step: None
     )
     forgotten = small_prior(size=32, widths=(16, 32))
     with torch.no_grad():
@@ -163,14 +163,16 @@ def test_going_on_after_a_kill_is_the_same_training(captures: Captures, tmp_path
             p.zero_()
     again = _training(forgotten, tmp_path / "cut")
     assert again.progress.step == 2
-    again.train(_pairs(captures), lambda p: p.step < 4, lambda step: None)
+    again.train(_pairs(captures), Budget(steps=4), lambda step: None)
     # Equal but for the order of additions in threaded kernels.
-    for one, two in zip(whole.parameters + whole.averaged, again.parameters + again.averaged, strict=True):
+    for one, two in zip(
+        whole.parameters + whole.average.averaged, again.parameters + again.average.averaged, strict=True
+    ):
         torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-3)
 
 
 def test_other_settings_do_not_go_on(captures: Captures, prior: JokerPrior, tmp_path: Path) -> None:
-    _training(prior, tmp_path).train(_pairs(captures), lambda p: p.step < 1, lambda step: None)
+    _training(prior, tmp_path).train(_pairs(captures), Budget(steps=1), lambda step: None)
     assert (tmp_path / CHECKPOINT).is_file()
     with pytest.raises(BadInput, match="other settings"):
         _training(prior, tmp_path, replace(CONFIG, learning_rate=1e-4))
@@ -178,11 +180,10 @@ def test_other_settings_do_not_go_on(captures: Captures, prior: JokerPrior, tmp_
 
 def test_the_average_comes_and_goes(captures: Captures, prior: JokerPrior, tmp_path: Path) -> None:
     training = _training(prior, tmp_path)
-    training.train(_pairs(captures), lambda p: p.step < 2, lambda step: None)
+    training.train(_pairs(captures), Budget(steps=2), lambda step: None)
     now = [p.detach().clone() for p in training.parameters]
-    training.average_into()
-    assert any(not torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
-    training.restore_weights()
+    with training.average.in_place():
+        assert any(not torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
 
 
@@ -217,18 +218,18 @@ def test_a_training_without_an_average_neither_holds_nor_writes_one(
 ) -> None:
     config = replace(CONFIG, average=0.0)
     training = _training(prior, tmp_path, config)
-    training.train(_pairs(captures), lambda p: p.step < 1, lambda step: None)
-    assert not training.averaged
+    training.train(_pairs(captures), Budget(steps=1), lambda step: None)
+    assert not training.average.averaged
     tensors, _ = read_tensors(tmp_path / CHECKPOINT)
     assert {name.split(".")[0] for name in tensors} == {"weights", "optimiser"}
     now = [p.detach().clone() for p in training.parameters]
-    training.average_into()
-    assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
+    with training.average.in_place():
+        assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
     assert _training(prior, tmp_path, config).progress.step == 1
 
 
 def test_a_training_goes_on_with_less_memory(captures: Captures, prior: JokerPrior, tmp_path: Path) -> None:
-    _training(prior, tmp_path).train(_pairs(captures), lambda p: p.step < 1, lambda step: None)
+    _training(prior, tmp_path).train(_pairs(captures), Budget(steps=1), lambda step: None)
     again = _training(prior, tmp_path, replace(CONFIG, parts=2, checkpointing=True))
     assert again.progress.step == 1
 
