@@ -12,6 +12,7 @@ from torch import Tensor
 
 from offline.joker.captures.layout import Captures, Frame, create, finish, read, write_frame
 from offline.joker.captures.normals import face_weights
+from offline.joker.prior import training as training_module
 from offline.joker.prior.config import PriorConfig
 from offline.joker.prior.networks import JokerPrior
 from offline.joker.prior.pairs import Batch, Pairs
@@ -237,3 +238,17 @@ def test_a_training_goes_on_with_less_memory(captures: Captures, prior: JokerPri
 def test_a_batch_has_no_empty_parts() -> None:
     with pytest.raises(BadInput, match="in 1 to 2 parts"):
         replace(CONFIG, parts=3)
+
+
+def test_a_loss_that_is_not_finite_stops_before_anything_is_spoilt(
+    captures: Captures, prior: JokerPrior, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = _training(prior, tmp_path)
+    training.train(_pairs(captures), Budget(steps=1), lambda step: None)
+    now = [p.detach().clone() for p in training.parameters]
+    loss = training_module.training_loss
+    monkeypatch.setattr(training_module, "training_loss", lambda *given: loss(*given) * float("inf"))
+    with pytest.raises(BadInput, match=r"the loss 'prior' is inf in step 2, .*--set learning_rate"):
+        training.train(_pairs(captures), Budget(steps=2), lambda step: None)
+    assert training.progress.step == 1
+    assert all(torch.equal(a, b) for a, b in zip(now, training.parameters, strict=True))
