@@ -1,7 +1,7 @@
 """A clip on disk: the frames of one subject, each with the drive state that it shows.
 
-    clip.json            format, version, size, fps, frames, source, subject, consent, camera
-    frames/000000.png    RGBA, straight alpha, 8 bit, size × size
+    clip.json            format, version, size, fps, frames, source, subject, consent, camera; margin, if there is one
+    frames/000000.png    RGBA, straight alpha, 8 bit, size × size and the margin around it
     drive.npz            expression [N, 52], detail [N, 8], rotation [N, 4] (x, y, z, w), translation [N, 3] (dm),
                          timestamp [N] (s); a tracked clip adds landmarks [N, 478, 3], identity [K] and torso [N, 3]
                          (dm, how far the shoulders are from where the head's pose puts them)
@@ -34,6 +34,9 @@ FORMAT = "mien-clip"
 VERSION = 1
 TRAIN_SHARE = 0.8
 SOURCES = ("studio", "video")
+Margin = tuple[int, int, int, int]
+"""Pixels that a frame's file holds beyond the picture: left, top, right, bottom."""
+NO_MARGIN: Margin = (0, 0, 0, 0)
 
 _PER_FRAME = {"expression": (len(EXPRESSIONS),), "detail": (DETAIL,), "rotation": (4,), "translation": (3,),
               "timestamp": (), "landmarks": (478, 3), "torso": (3,)}  # fmt: skip
@@ -51,11 +54,19 @@ class ClipInfo:
     subject: str
     consent: str
     camera: Camera
+    margin: Margin = NO_MARGIN
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a frame's file: height, width, channels."""
+        left, top, right, bottom = self.margin
+        return (self.size + top + bottom, self.size + left + right, 4)
 
     def to_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in ("size", "fps", "frames", "source", "subject", "consent")}
         camera = {"intrinsics": self.camera.intrinsics.tolist(), "extrinsics": self.camera.extrinsics.tolist()}
-        return {"format": FORMAT, "version": VERSION, **values, "camera": camera}
+        margin = {"margin": list(self.margin)} if any(self.margin) else {}
+        return {"format": FORMAT, "version": VERSION, **values, "camera": camera, **margin}
 
 
 class Clip:
@@ -139,20 +150,26 @@ class Clip:
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """RGBA with straight alpha, uint8 [size, size, 4]. Raises BadInput where the file is missing or unreadable."""
+        left, top, _, _ = self.info.margin
+        return self.wide_frame(index)[top : top + self.info.size, left : left + self.info.size]
+
+    def wide_frame(self, index: int) -> NDArray[np.uint8]:
+        """`frame` with the margin around it, uint8 [*info.shape]."""
         if not 0 <= index < len(self):
             raise IndexError(f"frame {index} of a clip of {len(self)}")
         path = self.frame_path(index)
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
-        expected = (self.info.size, self.info.size, 4)
+        expected = self.info.shape
         if pixels is None or pixels.shape != expected or pixels.dtype != np.uint8:
             found = "unreadable" if pixels is None else f"{pixels.shape} {pixels.dtype}"
             raise BadInput(f"frame '{path}' should be 8-bit RGBA {expected} but is {found}; write the clip again")
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), np.uint8)
 
     def write_frame(self, index: int, rgba: NDArray[np.uint8]) -> None:
-        """Write one frame, uint8 RGBA [size, size, 4] with straight alpha; other processes never see half of it."""
-        if rgba.shape != (self.info.size, self.info.size, 4) or rgba.dtype != np.uint8:
-            raise ValueError(f"a frame must be uint8 [{self.info.size}, {self.info.size}, 4], got {rgba.shape}")
+        """Write one frame with its margin, uint8 RGBA [*info.shape], straight alpha; other processes never see half of
+        it."""
+        if rgba.shape != self.info.shape or rgba.dtype != np.uint8:
+            raise ValueError(f"a frame must be uint8 {list(self.info.shape)}, got {rgba.shape}")
         write_png(self.frame_path(index), np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), np.uint8), 3)
 
     def state(self, index: int) -> DriveState:
@@ -192,7 +209,7 @@ def _read_info(folder: Path) -> ClipInfo:
     try:
         camera = Camera(*(np.array(values["camera"][k], np.float32) for k in ("intrinsics", "extrinsics")))
         info = ClipInfo(int(values["size"]), float(values["fps"]), int(values["frames"]), values["source"],
-                        values["subject"], values["consent"], camera)  # fmt: skip
+                        values["subject"], values["consent"], camera, _margin(values))  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"'{path}' lacks or misstates {error}; write the clip again") from None
     if info.size < 1 or info.frames < 1 or not info.fps > 0 or info.source not in SOURCES:
@@ -200,6 +217,13 @@ def _read_info(folder: Path) -> ClipInfo:
     if camera.intrinsics.shape != (4,) or camera.extrinsics.shape != (3, 4):
         raise BadInput(f"'{path}': the camera needs 4 intrinsics and 3 × 4 extrinsics")
     return info
+
+
+def _margin(values: Mapping[str, Any]) -> Margin:
+    left, top, right, bottom = (int(v) for v in values.get("margin", NO_MARGIN))
+    if min(left, top, right, bottom) < 0:
+        raise ValueError("'margin'")
+    return left, top, right, bottom
 
 
 def _read_arrays(folder: Path, frames: int) -> dict[str, NDArray[np.float32]]:

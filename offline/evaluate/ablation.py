@@ -63,6 +63,7 @@ TABLES = {
             Variant("one", "Φ128 alone", {"levels": 1}),
             Variant("two", "Φ128 + Φ256", {"levels": 2}),
             Variant("three-still", "Φ128 + Φ256 + Φ512, no sliding window", config={"slide_share": 0.0}),
+            Variant("three-masked", "Φ128 + Φ256 + Φ512, no margin", config={"margin": False}),
             Variant("three", "Φ128 + Φ256 + Φ512"),
         ),
         same_steps=True,
@@ -82,8 +83,8 @@ TABLES = {
         same_steps=False,
     ),
 }
-"""`planes`: the paper's Table 2; Φ128, Φ256 and Φ512 stand for the reduced preset's three sizes. `speed`: as shipped,
-and without one of the things that make training quick."""
+"""`planes`: the paper's Table 2, and with a window masked where the frame ends; Φ128, Φ256 and Φ512 stand for the
+reduced preset's three sizes. `speed`: as shipped, and without one of the things that make training quick."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def truth(clip: Clip, index: int) -> Picture:
 def picture_of(run: Run, state: DriveState, camera: Camera) -> Picture:
     """What the run makes of a drive state, seen by a camera."""
     values = (state.expression, state.detail, state.pose, camera.intrinsics, camera.extrinsics)
-    batch = Batch(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 4, 0, 0), *(_row(v) for v in values))
+    expression, detail, pose, intrinsics, extrinsics = (_row(v) for v in values)
+    nothing = torch.zeros(1, 4, 0, 0)
+    batch = Batch(torch.zeros(1, dtype=torch.int64), nothing, expression, detail, pose, intrinsics, extrinsics)
     return _picture(predict(run, batch))
 
 

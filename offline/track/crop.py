@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.clip import Margin
 from runtime.contract.axes import (
     PORTRAIT_CENTRE_Y,
     PORTRAIT_DISTANCE,
@@ -19,6 +20,8 @@ from runtime.tracking.fit import Solution
 
 WINDOW = PORTRAIT_DISTANCE / PORTRAIT_FOCAL
 """Height of the portrait's picture at the head, dm."""
+MARGIN = 112 / 512
+"""What is kept on each side of the square, as a share of its width: the paper's window of 512² slides inside 736²."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,24 @@ class Crop:
         return np.asarray(
             cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8
         )
+
+    def margin(self, size: int, width: int, height: int) -> Margin:
+        """How much of the video [height, width] there is around the square, in pixels of a picture of size²."""
+        beyond = (self.left, self.top, width - self.left - self.side, height - self.top - self.side)
+        left, top, right, bottom = (int(min(pixels / self.side, MARGIN) * size + 1e-6) for pixels in beyond)
+        return left, top, right, bottom
+
+    def cut_wide(self, rgb: NDArray[np.uint8], size: int, margin: Margin) -> NDArray[np.uint8]:
+        """`cut` with the margin around it, [size + top + bottom, size + left + right, 3]; inside, exactly `cut`."""
+        left, top, right, bottom = margin
+        scale = size / self.side
+        # of a smaller picture, smoothed as by areas; a pixel's centre is at half a pixel in both
+        shrunk = cv2.GaussianBlur(rgb, (0, 0), 0.5 / scale) if scale < 0.8 else rgb
+        x, y = ((np.arange(-a, size + b) + 0.5) / scale - 0.5 for a, b in ((left, right), (top, bottom)))
+        u, v = np.meshgrid((x + self.left).astype(np.float32), (y + self.top).astype(np.float32))
+        wide = cv2.remap(shrunk, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        wide[top : top + size, left : left + size] = self.cut(rgb, size)
+        return np.asarray(wide, np.uint8)
 
     def landmarks(self, landmarks: NDArray[np.floating], width: int, height: int) -> Array:
         """Landmarks [..., 478, 3] of the whole picture as (u, v, z) of the crop."""

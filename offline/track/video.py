@@ -7,6 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 
@@ -73,7 +74,8 @@ def track_video(
     camera, arrays = _world(seen, performance, crop, focal)
     clock.append(perf_counter())
     # 4. Look again: cut, matte and write the frames, and draw what was fitted.
-    info = ClipInfo(size, round(seen.fps, 3), len(seen.index), "video", subject or video.stem, consent, camera)
+    margin = crop.margin(size, seen.width, seen.height)
+    info = ClipInfo(size, round(seen.fps, 3), len(seen.index), "video", subject or video.stem, consent, camera, margin)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as unfinished:
         clip = Clip.create(Path(unfinished) / "clip", info, arrays)
@@ -127,7 +129,12 @@ def _world(
 def _write_frames(
     clip: Clip, video: Path, seen: Seen, crop: Crop, points: Array, overlay: Overlay, progress: bool
 ) -> None:
-    """Cuts, mattes and writes the used frames, and draws over each where the head was fitted, `points` [N, 478, 2]."""
+    """Cuts, mattes and writes the used frames, and draws over each where the head was fitted, `points` [N, 478, 2].
+
+    The margin around the square is matted by itself, so that the square is what it would be without one.
+    """
+    size, margin = clip.info.size, clip.info.margin
+    inner = slice(margin[1], margin[1] + size), slice(margin[0], margin[0] + size)
     place = {number: n for n, number in enumerate(seen.index)}
     landmarks = crop.landmarks(seen.landmarks, seen.width, seen.height)
     starts = np.diff(seen.segments, prepend=-1) != 0
@@ -137,28 +144,40 @@ def _write_frames(
     def write(n: int, square: NDArray[np.uint8], person: NDArray[np.uint8]) -> None:
         clip.write_frame(n, person)
         overlay.used(
-            square, person[..., 3], points[n], landmarks[n], axes_in_picture(clip.info.camera, clip.state(n).pose)
+            square,
+            person[inner][..., 3],
+            points[n],
+            landmarks[n],
+            axes_in_picture(clip.info.camera, clip.state(n).pose),
         )
 
     with (
         Matting() as matting,
+        Matting() if any(margin) else nullcontext() as around,
         ThreadPoolExecutor(1) as writer,  # one, so that the overlay's frames keep their order
         tqdm(total=len(place), desc="mattes", unit="frame", disable=not progress) as bar,
     ):
         pending: deque[Future[None]] = deque()
         for number, (_, rgb) in frames:
-            square = crop.cut(_scaled(rgb, seen.width, seen.height), clip.info.size)
+            scaled = _scaled(rgb, seen.width, seen.height)
+            square = crop.cut(scaled, size)
             if number in place:
                 if starts[place[number]]:
-                    matting.forget_frame()
-                pending.append(writer.submit(write, place[number], square, matting.cut_out(square)))
+                    for each in (matting, around) if around else (matting,):
+                        each.forget_frame()
+                person = matting.cut_out(square)
+                if around:
+                    wide = around.cut_out(crop.cut_wide(scaled, size, margin))
+                    wide[inner] = person
+                    person = wide
+                pending.append(writer.submit(write, place[number], square, person))
                 bar.update()
             elif number in shown:
                 pending.append(writer.submit(overlay.dropped, square, shown[number]))
             while len(pending) > AHEAD:
                 pending.popleft().result()
-        for each in pending:
-            each.result()
+        for written in pending:
+            written.result()
 
 
 def _scaled(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -36,6 +36,8 @@ class TrainConfig:
     """Largest move of the sliding window, as a share of the picture."""
     slide_share: Share = 0.3
     """Share of the frames that slide."""
+    margin: bool = True
+    """Whether the window slides into the clip's margin; else what comes in from beyond the picture is masked."""
     map_noise: NotNegative = 0.02
     """Standard deviation of the noise on motion maps."""
     latent_share: Share = 0.5

@@ -9,25 +9,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from offline.clip import NO_MARGIN
 from offline.precision import in_float32
 from offline.tri2plane.dataset import Batch
 from offline.tri2plane.window import slide_translation
 
 
 @in_float32  # in bfloat16 a slide of 25 pixels misses by about a tenth of one
-def slide(batch: Batch, largest: float, share: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The sliding window: poses [B, 3, 4], what of each picture is known [B, 1, P, P] as 0 or 1, moved pictures."""
+def slide(batch: Batch, largest: float, share: float, into_margin: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    """The sliding window: poses [B, 3, 4], what of each picture is known [B, 1, P, P] as 0 or 1, moved pictures.
+
+    What comes in from beyond the picture is known as far as the clip's margin goes (paper 3.3: 512² inside 736²), if it
+    is to count.
+    """
     b, _, p, _ = batch.picture.shape
     pixels = torch.randint(-int(largest * p), int(largest * p) + 1, (b, 2)) * (torch.rand(b, 1) < share)
     by = pixels.to(batch.pose.device).float() / p
     pose = slide_translation(batch.pose, batch.intrinsics, batch.extrinsics, by[:, 0], by[:, 1])
     moved, known = torch.zeros_like(batch.picture), torch.zeros_like(batch.picture[:, :1])
+    left, top, right, bottom = batch.margin if into_margin else NO_MARGIN
     for i, (dx, dy) in enumerate(pixels.tolist()):
-        to = (slice(max(dy, 0), p + min(dy, 0)), slice(max(dx, 0), p + min(dx, 0)))
-        source = (slice(max(-dy, 0), p + min(-dy, 0)), slice(max(-dx, 0), p + min(-dx, 0)))
-        moved[i, :, to[0], to[1]] = batch.picture[i, :, source[0], source[1]]
-        known[i, :, to[0], to[1]] = 1
+        rows, columns = _known(dy, p, top, bottom), _known(dx, p, left, right)
+        source = (_moved(rows, batch.margin[1] - dy), _moved(columns, batch.margin[0] - dx))
+        moved[i, :, rows, columns] = batch.wide[i, :, source[0], source[1]]
+        known[i, :, rows, columns] = 1
     return pose, known, moved
+
+
+def _known(by: int, size: int, before: int, after: int) -> slice:
+    """Of `size` pixels that moved `by`, those that come from the picture or its margin, `before` and `after` it."""
+    return slice(max(by - before, 0), size + min(by + after, 0))
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def window_corner(batch: Batch, pose: Tensor, share: float, face: float) -> Tensor:

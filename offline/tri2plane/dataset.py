@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from offline.clip import Clip
+from offline.clip import NO_MARGIN, Clip, Margin
 from offline.training.workers import ALONE, Workers
 from runtime.contract.axes import pose_matrix
 
@@ -22,8 +23,8 @@ class Batch:
 
     index: Tensor
     """[B], frame numbers in the clip."""
-    picture: Tensor
-    """[B, 4, P, P], premultiplied RGBA, 0..1."""
+    wide: Tensor
+    """[B, 4, H, W], premultiplied RGBA, 0..1: the picture with the margin around it."""
     expression: Tensor
     detail: Tensor
     pose: Tensor
@@ -32,6 +33,13 @@ class Batch:
     """[B, 4]."""
     extrinsics: Tensor
     """[B, 3, 4]."""
+    margin: Margin = NO_MARGIN
+
+    @property
+    def picture(self) -> Tensor:
+        """[B, 4, P, P], what the camera sees, without the margin."""
+        left, top, right, bottom = self.margin
+        return self.wide[:, :, top : self.wide.shape[2] - bottom, left : self.wide.shape[3] - right]
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device; the copy of a pinned batch runs beside what the device computes."""
@@ -46,7 +54,8 @@ class Batch:
         return self._each(lambda tensor: tensor[number : number + 1])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(*(change(getattr(self, field.name)) for field in fields(self)))
+        changed: dict[str, Any] = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name != "margin"}
+        return replace(self, **changed)
 
 
 def premultiplied(rgba: np.ndarray) -> Tensor:
@@ -63,12 +72,13 @@ def load_batch(clip: Clip, indices: np.ndarray) -> Batch:
     poses = [np.column_stack([pose_matrix(clip.rotation[i], clip.translation[i]), torso[i]]) for i in indices]
     return Batch(
         torch.from_numpy(np.asarray(indices, np.int64)),
-        torch.stack([premultiplied(clip.frame(int(i))) for i in indices]),
+        torch.stack([premultiplied(clip.wide_frame(int(i))) for i in indices]),
         torch.from_numpy(clip.expression[indices]),
         torch.from_numpy(clip.detail[indices]),
         torch.from_numpy(np.stack(poses)),
         torch.from_numpy(camera.intrinsics)[None].expand(n, -1),
         torch.from_numpy(camera.extrinsics)[None].expand(n, -1, -1),
+        clip.info.margin,
     )
 
 

@@ -60,7 +60,7 @@ def loss_terms(run: Run, batch: Batch) -> Terms:
 def _scene(run: Run, batch: Batch) -> Scene:
     config, model = run.config, run.model
     preset, strength = model.preset, config.weights().features
-    pose, known, picture = slide(batch, config.slide, config.slide_share)
+    pose, known, picture = slide(batch, config.slide, config.slide_share, config.margin)
     with torch.no_grad():
         maps = run.maps(batch.expression, batch.detail)
         maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)

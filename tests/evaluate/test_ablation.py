@@ -28,13 +28,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 def test_every_row_is_trained_alike_measured_and_tabled(clip: Clip, tmp_path: Path) -> None:
     done = ablate(clip, tmp_path, Budget(steps=2), count=1, preset=TINY)
     table = json.loads((tmp_path / "ablation.json").read_text())
-    assert [row["preset"].get("levels", 3) for row in table["rows"]] == [1, 2, 3, 3]
+    assert [row["preset"].get("levels", 3) for row in table["rows"]] == [1, 2, 3, 3, 3]
     assert all(row["psnr"] > 0 and row["flip"] > 0 and row["lpips"] is None for row in table["rows"])
     runs = [json.loads((tmp_path / v.key / "config.json").read_text()) for v in PLANES.variants]
-    assert [run["step"] for run in runs] == [2] * 4 and len({run["train"]["seed"] for run in runs}) == 1
-    assert [run["train"]["slide_share"] > 0 for run in runs] == [True, True, False, True]
+    assert [run["step"] for run in runs] == [2] * 5 and len({run["train"]["seed"] for run in runs}) == 1
+    assert [run["train"]["slide_share"] > 0 for run in runs] == [True, True, False, True, True]
     page = write_ablation_page(done, tmp_path).read_text()
-    assert all(v.label in page for v in PLANES.variants) and page.count("<img") == 5 and "<script" not in page
+    assert all(v.label in page for v in PLANES.variants) and page.count("<img") == 6 and "<script" not in page
 
 
 def test_a_finished_row_is_neither_trained_nor_measured_again(clip: Clip, tmp_path: Path) -> None:

@@ -40,6 +40,25 @@ def test_round_trip(clip: Clip) -> None:
     assert not list(clip.folder.rglob(".*"))
 
 
+def test_a_margin_is_kept_around_the_picture(tmp_path: Path) -> None:
+    info = ClipInfo(SIZE, 30.0, 1, "video", "Test", "synthetic", portrait_camera(), margin=(1, 0, 3, 2))
+    made = Clip.create(tmp_path / "clip", info, drive_arrays(performance(1, 30.0, 0)))
+    wide = np.random.default_rng(0).integers(0, 256, (SIZE + 2, SIZE + 4, 4)).astype(np.uint8)
+    with pytest.raises(ValueError, match=r"uint8 \[18, 20, 4\]"):
+        made.write_frame(0, wide[1:])
+    made.write_frame(0, wide)
+    again = Clip.open(made.folder)
+    assert again.info.margin == (1, 0, 3, 2)
+    np.testing.assert_array_equal(again.wide_frame(0), wide)
+    np.testing.assert_array_equal(again.frame(0), wide[:SIZE, 1 : 1 + SIZE])
+
+
+def test_a_clip_without_a_margin_is_described_as_before_there_were_any(clip: Clip) -> None:
+    assert "margin" not in json.loads((clip.folder / "clip.json").read_text())
+    assert Clip.open(clip.folder).info.margin == (0, 0, 0, 0)
+    np.testing.assert_array_equal(clip.wide_frame(2), clip.frame(2))
+
+
 def test_missing_frames_are_named(clip: Clip) -> None:
     clip.frame_path(6).unlink()
     with pytest.raises(BadInput, match="lacks 1 of 10 frames, the first is 6"):
@@ -55,7 +74,8 @@ def test_another_clip_is_not_overwritten(clip: Clip) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [("format", "x", "does not describe a clip"), ("version", 9, "version 9"), ("size", "a", "misstates"),
-     ("frames", 0, "must be positive"), ("source", "film", "source one of")],
+     ("frames", 0, "must be positive"), ("source", "film", "source one of"), ("margin", [1, 2], "misstates"),
+     ("margin", [0, 0, 0, -1], "misstates")],
 )  # fmt: skip
 def test_broken_description(clip: Clip, key: str, value: object, message: str) -> None:
     path = clip.folder / "clip.json"

@@ -76,6 +76,29 @@ def test_the_crops_camera_sees_what_the_whole_pictures_saw() -> None:
     np.testing.assert_allclose(camera.project(head), landmarks[:, :2], atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [256, 512, 100])
+def test_the_margin_continues_the_square(size: int) -> None:
+    """In a video whose colours are its coordinates; as far as the video goes, at most 112/512 of the square."""
+    width, height = 480, 360
+    v, u = np.mgrid[:height, :width] + 0.5
+    video = np.stack([u / width * 255, v / height * 255, 0 * u], -1).round().astype(np.uint8)
+    crop = Crop(left=20, top=70, side=256)
+    left, top, right, bottom = margin = crop.margin(size, width, height)
+    assert margin == (int(20 / 256 * size), int(56 / 256 * size), int(56 / 256 * size), int(34 / 256 * size))
+    wide = crop.cut_wide(video, size, margin)
+    assert wide.shape == (top + size + bottom, left + size + right, 3)
+    np.testing.assert_array_equal(wide[top : top + size, left : left + size], crop.cut(video, size))
+    x = crop.left + (np.arange(-left, size + right) + 0.5) / size * crop.side
+    y = crop.top + (np.arange(-top, size + bottom) + 0.5) / size * crop.side
+    assert np.abs(wide[..., 0] - x / width * 255).max() < 1.6
+    assert np.abs(wide[..., 1] - (y / height * 255)[:, None]).max() < 1.6
+
+
+def test_a_square_as_large_as_the_video_has_no_margin() -> None:
+    assert Crop(0, 0, 480).margin(256, 480, 480) == (0, 0, 0, 0)
+    assert Crop(100, 0, 480).margin(512, 680, 480) == (106, 0, 106, 0)
+
+
 def test_mean_texture_is_what_the_camera_sees(tmp_path: Path) -> None:
     """A picture whose colours are its coordinates, on a head at rest: each texel must say where the camera sees it."""
     camera, size, model = portrait_camera(), 128, HeadModel.load()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -299,6 +300,35 @@ def test_the_picture_slides_with_the_pose(clip: Clip) -> None:
         x, y = 32 + dx, 40 + dy  # inside the disc, wherever it went
         if 0 <= x < 64 and 0 <= y < 64 and known[i, 0, y, x]:
             torch.testing.assert_close(moved[i, :, y, x], batch.picture[i, :, 40, 32])
+
+
+def test_the_window_slides_into_the_margin(clip: Clip) -> None:
+    """Every pixel of the moved picture against where it was, by hand."""
+    torch.manual_seed(2)
+    plain = load_batch(clip, np.array([0, 1, 2, 3, 4, 5]))
+    margin = left, top, right, bottom = 9, 4, 0, 20
+    wide = torch.rand(6, 4, 64 + top + bottom, 64 + left + right)
+    batch = replace(plain, wide=wide, margin=margin)
+    assert batch.picture.shape == plain.picture.shape and torch.equal(batch.one(2).picture, batch.picture[2:3])
+    state = torch.random.get_rng_state()
+    pose, known, moved = slide_batch(batch, 0.2, 1.0)
+    torch.random.set_rng_state(state)
+    _, masked, _ = slide_batch(batch, 0.2, 1.0, into_margin=False)
+    gained = 0
+    for i in range(6):
+        shift = portrait_camera().project(pose[i, :, 3].numpy()) - portrait_camera().project(
+            batch.pose[i, :, 3].numpy()
+        )
+        dx, dy = np.rint(shift * 64).astype(int)
+        for y in range(64):
+            for x in range(64):
+                row, column = y - dy + top, x - dx + left
+                inside = 0 <= row < wide.shape[2] and 0 <= column < wide.shape[3]
+                assert bool(known[i, 0, y, x]) == inside
+                assert not inside or torch.equal(moved[i, :, y, x], wide[i, :, row, column])
+                assert bool(masked[i, 0, y, x]) == (0 <= y - dy < 64 and 0 <= x - dx < 64)
+        gained += int((known[i] - masked[i]).sum())
+    assert gained > 0
 
 
 def test_weights_and_losses_by_hand() -> None:
