@@ -147,3 +147,11 @@ def test_damaged_pieces_of_copied_sound_are_left_out_and_said(tmp_path: Path) ->
     assert lost is not None and lost.startswith("3 pieces of the sound")
     assert flashes(tmp_path / "out.mp4") == [pytest.approx(BEEP)]
     assert beeps(tmp_path / "out.mp4") == [pytest.approx(BEEP, abs=0.04)]
+
+
+def test_what_is_written_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = write_beep(Path("me:10:30.mp4"), "aac")
+    assert taken_along(source, Path("http:out.mp4")) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["http:out.mp4", "me:10:30.mp4"]
+    assert beeps(Path("http:out.mp4")) == [pytest.approx(BEEP, abs=0.04)]
