@@ -314,6 +314,15 @@ def test_a_driving_video_keeps_its_frames_and_its_sound(portrait: Path, tmp_path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4"]
 
 
+def test_sound_that_cannot_come_along_is_said(
+    portrait: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driving, out = tmp_path / "a.mp4", tmp_path / "out.mp4"
+    driving.write_bytes(portrait.read_bytes().replace(b"mp4a", b"zzzz").replace(b"esds", b"free"))
+    call("runtime.commands.render_cli", str(driving), "--size", "64", "--engine", "openvino", "-o", str(out))
+    assert f"the sound of '{driving}' is coded in a way that is not known here" in capsys.readouterr().err
+
+
 def test_a_film_from_a_phone_held_upright_is_read_upright(tmp_path: Path) -> None:
     path = tmp_path / "phone.mp4"
     with av.open(ffmpeg_name(path), "w") as container:
