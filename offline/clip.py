@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from offline.files import replaced, write_png, write_text
 from runtime.contract.axes import Camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
 from runtime.errors import BadInput
+from runtime.naming import shown
 
 FORMAT = "mien-clip"
 VERSION = 1
@@ -200,19 +202,21 @@ def _read_info(folder: Path) -> ClipInfo:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise BadInput(f"'{folder}' is not a clip: it has no clip.json") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"'{path}' is not valid JSON ({error}); write the clip again") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BadInput(f"'{path}' does not describe a clip: 'format' should be '{FORMAT}'")
     if values.get("version") != VERSION:
-        raise BadInput(f"'{path}' is of version {values.get('version')}, this Mien reads version {VERSION}")
+        raise BadInput(f"'{path}' is of version {shown(values.get('version'))}, this Mien reads version {VERSION}")
     try:
         camera = Camera(*(np.array(values["camera"][k], np.float32) for k in ("intrinsics", "extrinsics")))
         info = ClipInfo(int(values["size"]), float(values["fps"]), int(values["frames"]), values["source"],
                         values["subject"], values["consent"], camera, _margin(values))  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"'{path}' lacks or misstates {error}; write the clip again") from None
-    if info.size < 1 or info.frames < 1 or not info.fps > 0 or info.source not in SOURCES:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadInput(f"'{path}' lacks or misstates {shown(str(error))}; write the clip again") from None
+    texts = all(isinstance(text, str) for text in (info.source, info.subject, info.consent))
+    sizes = 0 < info.size < 2**16 and 0 < info.frames < 2**31 and 0 < info.fps < 1e6
+    if not texts or not sizes or info.source not in SOURCES:
         raise BadInput(f"'{path}': size, frames and fps must be positive and source one of {', '.join(SOURCES)}")
     if camera.intrinsics.shape != (4,) or camera.extrinsics.shape != (3, 4):
         raise BadInput(f"'{path}': the camera needs 4 intrinsics and 3 × 4 extrinsics")
@@ -233,7 +237,7 @@ def _read_arrays(folder: Path, frames: int) -> dict[str, NDArray[np.float32]]:
             arrays = {name: np.asarray(data[name], np.float32) for name in data.files}
     except FileNotFoundError:
         raise BadInput(f"'{folder}' has no drive.npz; write the clip again") from None
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"'{path}' cannot be read ({error}); write the clip again") from None
     return _checked_arrays(arrays, frames, path)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,10 +32,20 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 
 def _save(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
-    try:
+    with as_system_errors():
         save_file(tensors, path, metadata=about)
-    except SafetensorError as error:  # how it tells what the system said
-        raise OSError(str(error)) from error
+
+
+@contextmanager
+def as_system_errors() -> Iterator[None]:
+    """What safetensors says in words of a file that could not be written, as the OSError that it was."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def read_tensors(path: Path, otherwise: str = AGAIN) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from offline.tensors import read_about, read_tensors, write_tensors
+from offline.tensors import as_system_errors, read_about, read_tensors, write_tensors
 from runtime.errors import BadInput
 
 
@@ -31,3 +33,11 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path, about: dict[str
     for read in (read_tensors, read_about):
         with pytest.raises(BadInput, match=r"a\.safetensors' cannot be read .*; train again"):
             read(path, "train again")
+
+
+def test_a_full_disk_is_the_systems_error_whoever_tells_of_it() -> None:
+    with pytest.raises(OSError) as raised, as_system_errors():
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert raised.value.errno == errno.ENOSPC
+    with pytest.raises(SafetensorError), as_system_errors():
+        raise SafetensorError("header too large")

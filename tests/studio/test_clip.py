@@ -141,3 +141,26 @@ def test_video(tmp_path: Path) -> None:
 def test_options_out_of_range(tmp_path: Path, words: tuple[str, str]) -> None:
     with pytest.raises(BadInput, match=f"{words[0]} must be between"):
         run(_arguments(*words, "-o", str(tmp_path / "x")))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", "x" * 9000), ("size", "big"), ("size", 10**400), ("fps", 1e400), ("fps", 10**400), ("frames", None),
+        ("subject", 3), ("source", []), ("camera", 3), ("camera", {"intrinsics": [[1], 2], "extrinsics": 0}),
+    ],
+)  # fmt: skip
+def test_a_description_with_a_value_that_cannot_be_is_refused_in_one_short_sentence(
+    clip: Clip, key: str, value: object
+) -> None:
+    path = clip.folder / "clip.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(BadInput) as raised:
+        Clip.open(clip.folder)
+    assert len(str(raised.value)) < 600
+
+
+def test_a_description_that_is_deep_is_refused(clip: Clip) -> None:
+    (clip.folder / "clip.json").write_text("[" * 100_000)
+    with pytest.raises(BadInput, match="not valid JSON"):
+        Clip.open(clip.folder)

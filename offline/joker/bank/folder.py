@@ -29,7 +29,7 @@ from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, check_l
 from offline.tensors import AGAIN, read_about, read_tensors, write_tensors
 from offline.tri2plane.presets import Preset
 from runtime.errors import BadInput
-from runtime.naming import unknown
+from runtime.naming import shown, unknown
 
 FORMAT = "mien-bank"
 VERSION = 1
@@ -146,12 +146,12 @@ def read_info(folder: Path) -> BankInfo:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise BadInput(f"'{folder}' is not a bank; make one with: mien distill --reference PHOTO -o {folder}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"'{path}' is not valid JSON ({error}); distil again into another folder") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BadInput(f"'{path}' does not describe a bank: 'format' should be '{FORMAT}'")
     if values.get("version") != VERSION:
-        raise BadInput(f"'{path}' is of version {values.get('version')}, this Mien reads version {VERSION}")
+        raise BadInput(f"'{path}' is of version {shown(values.get('version'))}, this Mien reads version {VERSION}")
     known = ("format", "version", "expressions", *_TEXTS)
     for key in values:
         if key not in known:

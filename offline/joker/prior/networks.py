@@ -25,6 +25,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from offline.joker.captures.layout import HEADS, MEAN
 from offline.joker.prior.attention import HiddenStates, join_self_attention, record_self_attention
 from offline.joker.prior.folder import PARTS, existing_folder
+from offline.tensors import as_system_errors
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -141,10 +142,12 @@ def pack(source: str | os.PathLike[str], folder: Path) -> None:
         raise BadInput(f"'{folder}' is there already; name a new folder")
     fresh = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(fresh, ignore_errors=True)
-    load_networks(source).save_pretrained(fresh)
-    for path in fresh.glob("*/*.safetensors"):
-        halves = {name: value.half() if value.is_floating_point() else value for name, value in load_file(path).items()}
-        save_file(halves, path, metadata={"format": "pt"})
+    networks = load_networks(source)
+    with as_system_errors():
+        networks.save_pretrained(fresh)
+        for path in fresh.glob("*/*.safetensors"):
+            halves = {name: v.half() if v.is_floating_point() else v for name, v in load_file(path).items()}
+            save_file(halves, path, metadata={"format": "pt"})
     for path in fresh.rglob("*.json"):
         values = json.loads(path.read_text())
         if values.pop("_name_or_path", None) is not None:  # a folder of this machine
@@ -156,7 +159,8 @@ def save_networks(networks: JokerPrior, folder: Path) -> None:
     """Write a prior's pipeline folder; a file is moved into place once it is whole, so a kill leaves no half ones."""
     fresh = folder / ".writing"
     shutil.rmtree(fresh, ignore_errors=True)
-    networks.save_pretrained(fresh)
+    with as_system_errors():
+        networks.save_pretrained(fresh)
     for path in sorted((p for p in fresh.rglob("*") if p.is_file()), key=lambda p: p.name == INDEX):
         place = folder / path.relative_to(fresh)
         place.parent.mkdir(parents=True, exist_ok=True)
