@@ -31,7 +31,7 @@ ONE_BYTE = 0xBEDE
 """Profile of one-byte header extensions."""
 REMEMBERED = 64
 """Arrival times kept, in frames."""
-LONGEST_WAIT = 0.2
+LONGEST_WAIT = 0.3
 """Seconds that an encoded camera frame may wait for the decoder."""
 MOST_WAITING = 30
 """Frames that may wait for it, however quickly they come."""
