@@ -102,10 +102,8 @@ class Session:
         performance: Performance,
         fps: float,
         on_failure: Callable[[Exception], None] = lambda error: None,
-        on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Either is called in one of the session's threads: when something in it fails, which ends it, and when the
-        last frame in the making is done after that or after `stop`."""
+        """`on_failure` is called in one of the session's threads when something in it fails, which ends it."""
         self.avatar = avatar
         self.performance = performance
         self.clock = FrameClock(fps)
@@ -117,7 +115,6 @@ class Session:
         self._view: Camera | None = None
         self._stop = threading.Event()
         self._on_failure = on_failure
-        self._on_end = on_end
         self._turned: float | None = None
         self._thread = threading.Thread(target=self._run, name="mien-session", daemon=True)
         self._handing = threading.Condition()
@@ -163,7 +160,6 @@ class Session:
     def _run(self) -> None:
         with Told("rendering", self._fail):
             self._make_frames()
-        self._on_end()
 
     def _make_frames(self) -> None:
         jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,11 @@ from runtime.media.colour import Backdrop
 
 log = logging.getLogger(__name__)
 
+LEAVE = 5.0
+"""Seconds that a thread gets to end."""
+LOOK = 0.01
+LINGER = 1.0
+"""Seconds between looks at whether a thread has ended, within that time and after it."""
 RENDERING_FAILED = "the avatar could not be rendered any more; connect again, and see the server's log for the reason"
 CAMERA_FAILED = "the camera's pictures could not be followed any more; turn the camera off and on again"
 
@@ -43,7 +49,7 @@ class Live:
         self.stage = stage
         self.session = Session(
             stage.avatar, stage.new_performance(), stage.fps,
-            lambda error: _call(loop, self._failed), lambda: _call(loop, self._ended),
+            lambda error: _call(loop, self._failed),
         )  # fmt: skip
         self.control = Control(self.session, self.camera_off)
         self.fan_out = VideoFanOut(self.session, stage.backdrop, stage.bitrate, loop)
@@ -61,7 +67,8 @@ class Live:
         self._totals = totals
         self._loop = loop
         self._on_failure: list[Callable[[str], None]] = []
-        self._closed = False
+        self._left_behind: list[CameraFeed] = []
+        self._lingering: asyncio.Task[None] | None = None
         self._tracked = self._overwritten = 0
         totals.enter(self)
         self.session.start()
@@ -95,8 +102,9 @@ class Live:
         self.session.look_from(0.0, 0.0)
         if self.feed is not None:
             self.feed.stop()
-            if not await asyncio.to_thread(self.feed.join):
+            if not await _within_limit(self.feed.join):
                 log.error("tracking has not come back; its thread is left behind")
+                self._left_behind.append(self.feed)
             self._forget_feed()
 
     def counters(self) -> dict[str, int]:
@@ -114,17 +122,27 @@ class Live:
 
     def still_for(self, now: float) -> float:
         """Seconds for which one of its threads has not come back with a frame."""
-        return max(self.session.still_for(now), self.feed.still_for(now) if self.feed is not None else 0.0)
+        feeds = self._left_behind if self.feed is None else (*self._left_behind, self.feed)
+        return max(self.session.still_for(now), *(feed.still_for(now) for feed in feeds), 0.0)
 
     async def close(self) -> None:
-        """Ends all threads and waits for them, some seconds at most."""
-        self._closed = True
+        """Ends all threads and waits for them, some seconds at most; it counts as running while one is left."""
         self.session.stop()
         await self.end_driving()
-        if await asyncio.to_thread(self.session.join):
+        if not await _within_limit(self.session.join):
+            log.error("rendering has not come back; its thread is left behind")
+        if self._over():
             self._totals.leave(self)
         else:
-            log.error("rendering has not come back; its thread is left behind")
+            self._lingering = asyncio.create_task(self._linger())
+
+    def _over(self) -> bool:
+        return self.session.join(0.0) and all(feed.join(0.0) for feed in self._left_behind)
+
+    async def _linger(self) -> None:
+        while not self._over():  # noqa: ASYNC110 - a thread has no event
+            await asyncio.sleep(LINGER)
+        self._totals.leave(self)
 
     def _failed(self) -> None:
         if self.broken:
@@ -133,15 +151,21 @@ class Live:
         for callback in tuple(self._on_failure):
             callback(RENDERING_FAILED)
 
-    def _ended(self) -> None:
-        if self._closed:
-            self._totals.leave(self)
-
     def _forget_feed(self) -> None:
         if self.feed is not None:
             self._tracked += self.feed.tracked
             self._overwritten += self.feed.frames.overwritten
             self.feed = None
+
+
+async def _within_limit(join: Callable[[float], bool]) -> bool:
+    """Whether a thread has ended within `LEAVE` seconds. Waits on the loop, whose own few threads others need."""
+    begun = time.monotonic()
+    while not join(0.0):
+        if time.monotonic() - begun > LEAVE:
+            return False
+        await asyncio.sleep(LOOK)
+    return True
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
 
-from runtime.live.session import Session
+from runtime.live import show
 from runtime.streaming import health
 from runtime.streaming.health import Pulse, complaint
-from tests.streaming.caller import until
+from tests.streaming.caller import Camera, until
+from tests.streaming.fakes import FakeTracker
 from tests.streaming.serving import Running, serving
 
 
@@ -35,7 +37,8 @@ def test_a_render_that_does_not_come_back_is_told_even_when_its_viewer_has_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(health, "STUCK", 0.3)
-    monkeypatch.setattr(Session.join, "__defaults__", (0.05,))
+    monkeypatch.setattr(show, "LEAVE", 0.05)
+    monkeypatch.setattr(show, "LINGER", 0.05)
 
     async def scene() -> None:
         async with serving() as running:
@@ -51,7 +54,35 @@ def test_a_render_that_does_not_come_back_is_told_even_when_its_viewer_has_gone(
             finally:
                 running.avatar.gate.set()
             await until_healthz(running, "")
-            assert not running.server.app.lives()
+            await until(lambda: not running.server.app.lives())
+
+    asyncio.run(scene())
+
+
+def test_a_tracker_that_does_not_come_back_is_told_even_when_its_camera_has_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+
+    def track(tracker: FakeTracker, rgb: object, timestamp: float) -> None:
+        gate.wait()
+
+    monkeypatch.setattr(health, "STUCK", 0.3)
+    monkeypatch.setattr(show, "LEAVE", 0.05)
+    monkeypatch.setattr(show, "LINGER", 0.05)
+    monkeypatch.setattr(FakeTracker, "track", track)
+
+    async def scene() -> None:
+        async with serving() as running:
+            try:
+                caller = await running.caller().call(camera=Camera(200))
+                await until_healthz(running, "stuck on one frame")
+                await caller.hang_up()
+                await until_healthz(running, "stuck on one frame")
+            finally:
+                gate.set()
+            await until_healthz(running, "")
+            await until(lambda: not running.server.app.lives())
 
     asyncio.run(scene())
 
