@@ -97,8 +97,9 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]
+    box = subject_box(clip, config.slide if config.margin and config.slide_share else 0.0)
     return build(
-        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, subject_box(clip),
+        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, box,
         np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, device,
     )  # fmt: skip
 

@@ -128,17 +128,27 @@ def step(
     return losses
 
 
-def subject_box(clip: Clip, samples: int = 40) -> np.ndarray:
-    """The part of head space [2, 3] (dm) that the subject takes up, from the mattes of some training frames.
+def subject_box(clip: Clip, slide: float = 0.0, samples: int = 40) -> np.ndarray:
+    """The part of head space [2, 3] (dm) that the subject takes up, from the mattes of some training frames, with as
+    much of their margin as a `slide` brings in, a share of the picture.
 
     x and y are where the matte's pixels meet the plane through the head's origin, taken back through the head pose;
     z is that of a human head, and shoulders, with some room.
     """
     size, camera = clip.info.size, clip.info.camera
+    left, top, right, bottom = (min(side, int(slide * size)) for side in clip.info.margin)
     origin, directions = camera.rays(size)
+    if left or top or right or bottom:  # a ray's direction is linear in its pixel
+        corner, edge = directions[0, 0], size - 1
+        across, down = (directions[0, edge] - corner) / edge, (directions[edge, 0] - corner) / edge
+        x, y = np.arange(-left, size + right)[None, :, None], np.arange(-top, size + bottom)[:, None, None]
+        directions = corner + x * across + y * down
+    first_row, first_column = clip.info.margin[1] - top, clip.info.margin[0] - left
+    height, width = directions.shape[:2]
     points = []
     for index in np.linspace(0, len(clip.train) - 1, samples).astype(int):
-        opaque = clip.frame(int(index))[..., 3] > 127
+        wide = clip.wide_frame(int(index))[first_row : first_row + height, first_column : first_column + width]
+        opaque = wide[..., 3] > 127
         if not opaque.any():
             continue
         depth = camera.extrinsics[2, :3] @ clip.translation[index] + camera.extrinsics[2, 3]

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from export.subject import drive_tensors
-from offline.clip import Clip
+from offline.clip import Clip, ClipInfo, drive_arrays
 from offline.training.devices import choose_device
 from offline.training.optimiser import restore_optimiser
 from offline.tri2plane import checkpoint
@@ -28,7 +28,7 @@ from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.preview import predict
-from offline.tri2plane.train import Budget, train
+from offline.tri2plane.train import Budget, subject_box, train
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState
 from runtime.errors import BadInput
@@ -329,6 +329,22 @@ def test_the_window_slides_into_the_margin(clip: Clip) -> None:
                 assert bool(masked[i, 0, y, x]) == (0 <= y - dy < 64 and 0 <= x - dx < 64)
         gained += int((known[i] - masked[i]).sum())
     assert gained > 0
+
+
+def test_the_box_holds_what_a_slide_brings_in_from_the_margin(tmp_path: Path) -> None:
+    """A person who goes on beyond the picture: the box is wider by the slide on the side that has a margin."""
+    states = [DriveState(timestamp=i / 25) for i in range(5)]
+    for name, margin in (("plain", (0, 0, 0, 0)), ("wide", (0, 0, 20, 0))):
+        info = ClipInfo(64, 25.0, 5, "video", "bar", "synthetic", portrait_camera(), margin)
+        made = Clip.create(tmp_path / name, info, drive_arrays(states))
+        for i in range(5):
+            made.write_frame(i, np.full(info.shape, 255, np.uint8))
+    plain, wide = Clip.open(tmp_path / "plain"), Clip.open(tmp_path / "wide")
+    before, after = subject_box(plain, 0.1), subject_box(wide, 0.1)
+    np.testing.assert_array_equal(subject_box(wide), subject_box(plain))
+    pixel = (before[1, 0] - before[0, 0] - 0.3) / 63.9  # the two sides have 0.15 dm of room each
+    assert after[1, 0] - before[1, 0] == pytest.approx(int(0.1 * 64) * pixel, rel=0.05)
+    np.testing.assert_allclose(after[0], before[0], atol=0.01)
 
 
 def test_weights_and_losses_by_hand() -> None:
