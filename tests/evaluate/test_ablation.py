@@ -12,6 +12,7 @@ import pytest
 from offline.clip import Clip
 from offline.evaluate.ablation import REDUCED, TABLES, Variant, ablate
 from offline.evaluate.ablation_page import write_ablation_page
+from offline.metrics import flip, psnr
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.train import Budget
 from runtime.errors import BadInput
@@ -29,7 +30,10 @@ def test_every_row_is_trained_alike_measured_and_tabled(clip: Clip, tmp_path: Pa
     done = ablate(clip, tmp_path, Budget(steps=2), count=1, preset=TINY)
     table = json.loads((tmp_path / "ablation.json").read_text())
     assert [row["preset"].get("levels", 3) for row in table["rows"]] == [1, 2, 3, 3, 3]
-    assert all(row["psnr"] > 0 and row["flip"] > 0 and row["lpips"] is None for row in table["rows"])
+    assert len({row["psnr"] for row in table["rows"][:3]}) == 3, "other levels, other pictures"
+    for row, picture in zip(table["rows"], done.pictures, strict=True):
+        assert row["psnr"] == pytest.approx(psnr(picture, done.truth), abs=1e-4) and row["lpips"] is None
+        assert row["flip"] == pytest.approx(flip(picture, done.truth)[0], abs=1e-4)
     runs = [json.loads((tmp_path / v.key / "config.json").read_text()) for v in PLANES.variants]
     assert [run["step"] for run in runs] == [2] * 5 and len({run["train"]["seed"] for run in runs}) == 1
     assert [run["train"]["slide_share"] > 0 for run in runs] == [True, True, False, True, True]

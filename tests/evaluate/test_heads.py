@@ -79,8 +79,10 @@ def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "heads.json").read_text())
     assert [row["key"] for row in written["rows"]] == list(rows)
     assert set(FIGURES) == {metric.key for metric in HEAD_METRICS}
+    assert len({row["psnr"] for row in written["rows"]}) == len(rows)
     for row in written["rows"]:
-        assert row["psnr"] > 5 and row["warp"] > 0
+        error = (done.seen[row["key"]][0].pictures - done.truths[0].pictures).square().mean((1, 2, 3))
+        assert row["psnr"] == pytest.approx(float(-10 * error.log10().mean()), abs=1e-3)
         assert (row["depth_mm"] is None) == (row["key"] == "2d")
     page = write_heads_page(done, tmp_path).read_text()
     assert all(ROWS[row] in page for row in rows) and ROWS["multi-step"] not in page

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from safetensors.torch import save_file
 
 from export.subject import drive_tensors
 from offline.clip import Clip, ClipInfo, drive_arrays
-from offline.training.devices import choose_device
+from offline.training.devices import choose_device, peak_memory
 from offline.training.optimiser import restore_optimiser
 from offline.tri2plane import checkpoint
 from offline.tri2plane import train as train_module
@@ -27,7 +29,7 @@ from offline.tri2plane.dataset import Batch, frames_of_step, load_batch
 from offline.tri2plane.losses import feature_weight, sharpness_loss, weighted_l1
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
-from offline.tri2plane.preview import predict
+from offline.tri2plane.preview import on_white, predict
 from offline.tri2plane.train import Budget, subject_box, train
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState
@@ -48,7 +50,11 @@ def test_losses_fall_and_a_preview_appears(clip: Clip, tmp_path: Path) -> None:
     assert len(rows) == run.step == 60
     first, last = (np.mean([row["sr"] for row in part]) for part in (rows[:8], rows[-8:]))
     assert last < 0.6 * first
-    assert list((tmp_path / "preview").glob("*.png"))
+    sheet = cv2.imread(str(tmp_path / "preview" / "000060.png"))
+    assert sheet is not None and sheet.shape == (64, 6 * 32, 3)
+    shown = on_white(load_batch(clip, np.array([clip.test[0]])).picture)[0].permute(1, 2, 0).numpy()[..., ::-1]
+    expected = cv2.resize(255 * shown, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert np.abs(sheet[:32, :32] - expected).max() < 2, "held-out frames above"
 
 
 @pytest.mark.parametrize(
@@ -199,11 +205,21 @@ def test_a_call_ends_in_its_own_time_and_the_next_goes_on(
     assert again.step == run.step + 1
 
 
-def test_the_log_holds_time_and_memory(clip: Clip, tmp_path: Path) -> None:
+def test_the_log_holds_time_and_memory(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a clock that steps once at every look: after a frame was waited for, and after the step."""
+    slow_clock(monkeypatch, "offline.tri2plane.train", 1.0)
+    peaks = [peak_memory(torch.device("cpu"))]
     train(tiny_run(tmp_path, clip), clip, Budget(steps=2))
-    for row in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()):
-        assert row["step_s"] > 0 and row["wait_s"] >= 0 and 50 < row["memory_mb"] < 50_000
-        assert row["seconds"] > 0
+    peaks.append(peak_memory(torch.device("cpu")))
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(row["wait_s"], row["step_s"], row["seconds"]) for row in rows] == [(1, 1, 2), (1, 1, 4)]
+    assert all(round(peaks[0]) <= row["memory_mb"] <= round(peaks[1]) for row in rows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_peak_memory_is_the_kernels_in_megabytes() -> None:
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    assert peak_memory(torch.device("cpu")) == pytest.approx(int(line.split()[1]) / 1e3, rel=0.05)
 
 
 def test_a_run_begun_before_there_were_new_options_goes_on(clip: Clip, tmp_path: Path) -> None:
