@@ -23,7 +23,8 @@ from runtime.media.watermark import CELLS, THRESHOLD, cells, mark, mark_rgba, sc
 from tests.commands.calling import call
 
 LIVE = {"libx264": {"preset": "veryfast", "tune": "zerolatency"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
-FRAMES = 60
+RATE = 15
+FRAMES = 2 * RATE
 """Two seconds."""
 
 
@@ -31,7 +32,7 @@ FRAMES = 60
 def performed() -> tuple[np.ndarray, ...]:
     """The demo avatar idling, RGBA, every second frame of four seconds twice."""
     session, performance = LoadedAvatar.load(DEMO, "openvino").new_renderer(), Performance(seed=1)
-    pictures = [session.render(performance.sample(i / 15).state).rgba.copy() for i in range(FRAMES // 2)]
+    pictures = [session.render(performance.sample(2 * i / RATE).state).rgba.copy() for i in range(FRAMES // 2)]
     return tuple(p for p in pictures for _ in range(2))
 
 
@@ -45,7 +46,7 @@ def coded(planes: list[np.ndarray], codec: str) -> list[np.ndarray]:
     height, width = planes[0].shape
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream(codec, rate=30, options=LIVE[codec])
+        stream = container.add_stream(codec, rate=RATE, options=LIVE[codec])
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", 500_000
         for plane in planes:
@@ -129,7 +130,7 @@ def test_stretches_of_a_film_overlap_by_half() -> None:
 
 def test_doctor_tells_marked_films_from_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made, plain = tmp_path / "made.mp4", tmp_path / "plain.mp4"
-    render = ("--prompt", "smile for 2 seconds", "--fps", "10", "--engine", "openvino", "-o")
+    render = ("--prompt", "smile for half a second", "--fps", "5", "--engine", "openvino", "-o")
     call("runtime.commands.render_cli", *render, str(made))
     call("runtime.commands.render_cli", *render, str(plain), "--no-watermark")
     capsys.readouterr()
