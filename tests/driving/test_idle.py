@@ -12,7 +12,7 @@ from runtime.contract.axes import angles_from_rotation, rotation_from_quaternion
 from runtime.contract.drive import INDEX, DriveState
 from runtime.driving.idle import Idle
 
-RATE = 120
+RATE = 60
 
 
 @cache
