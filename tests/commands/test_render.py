@@ -27,7 +27,7 @@ from runtime.media.mp4 import check_target, mp4
 from runtime.media.paths import ffmpeg_name
 from runtime.media.reading import VideoReader
 from runtime.media.soundtrack import Soundtrack
-from tests.commands.calling import LIMIT, call, start
+from tests.commands.calling import LIMIT, ROOT, call, start
 from tests.disk import files_limited
 
 SOUND_RATE = 48_000
@@ -101,7 +101,7 @@ def test_a_script_becomes_a_video_of_the_size_colour_and_view_asked_for(tmp_path
     [
         (["-o", "a.mp4"], "give either a driving file or --prompt"),
         (["nowhere.mp4", "-o", "a.mp4"], "there is no file 'nowhere.mp4'"),
-        (["README.md", "-o", "a.mp4"], "cannot be read as a video"),
+        ([str(ROOT / "README.md"), "-o", "a.mp4"], "cannot be read as a video"),
         (["--prompt", "smle sidewyas", "-o", "a.mp4"], "is not known; near it are"),
         (["--prompt", "smile", "-o", "a.mp4", "--background", "blue"], "must be a colour like"),
         (["--prompt", "smile", "-o", "a.mp4", "--engine", "openvin"], "did you mean 'openvino'"),
