@@ -22,7 +22,7 @@ from runtime.driving.performance import Performance, live_performance
 from runtime.driving.repertoire import Repertoire
 from runtime.errors import Unavailable
 from runtime.live.camera import Tracker
-from runtime.live.ending import Told
+from runtime.live.failures import Reporting
 from runtime.live.session import Avatar
 from runtime.live.show import ServedAvatar
 from runtime.live.trackers import TrackerPool
@@ -87,7 +87,9 @@ class Server:
             await asyncio.to_thread(self.trackers.close)
 
     def _warm_up(self) -> None:
-        with Told("loading the face tracker", lambda error: None):  # each camera tries again, and its sender is told
+        with Reporting(
+            "loading the face tracker", lambda error: None
+        ):  # each camera tries again, and its sender is told
             self.trackers.warm()
         freeze_loaded()
         self._warm.set()

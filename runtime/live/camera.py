@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.drive import DriveState
-from runtime.live.ending import Told
+from runtime.live.failures import Reporting
 from runtime.live.history import CameraStamp
 from runtime.live.latest import Latest
 from runtime.live.session import Session
@@ -107,7 +107,7 @@ class CameraFeed:
         return now - self._turned if self._turned is not None and self._thread.is_alive() else 0.0
 
     def _run(self) -> None:
-        with Told("tracking", self._on_failure):
+        with Reporting("tracking", self._on_failure):
             tracker = self._take_tracker()
             with ExitStack() as failed:
                 failed.callback(tracker.close)

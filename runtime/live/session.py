@@ -20,7 +20,7 @@ from runtime.contract.drive import DriveState
 from runtime.driving.mixer import Mixed
 from runtime.driving.performance import Performance
 from runtime.live.clock import FrameClock
-from runtime.live.ending import Told
+from runtime.live.failures import Reporting
 from runtime.live.history import CameraStamp, FrameRecord, StageTimes
 
 IN_FLIGHT = 2
@@ -158,7 +158,7 @@ class Session:
         self._view = portrait_camera(yaw, pitch) if yaw or pitch else None
 
     def _run(self) -> None:
-        with Told("rendering", self._fail):
+        with Reporting("rendering", self._fail):
             self._make_frames()
 
     def _make_frames(self) -> None:
@@ -196,7 +196,7 @@ class Session:
             number += 1
 
     def _work(self, renderer: Renderer, jobs: queue.SimpleQueue[_Job | None], free: threading.Semaphore) -> None:
-        with Told("rendering", self._fail):
+        with Reporting("rendering", self._fail):
             while (job := jobs.get()) is not None:
                 self._turn(job, renderer)
                 free.release()

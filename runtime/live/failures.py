@@ -10,7 +10,7 @@ from types import TracebackType
 log = logging.getLogger(__name__)
 
 
-class Told(AbstractContextManager["Told"]):
+class Reporting(AbstractContextManager["Reporting"]):
     """Around all that a thread does: whatever error ends it is logged and handed to `on_failure` in that thread.
 
     Python would print it and tell nobody, and the rest of the process would wait for what never comes.
