@@ -1,1 +1,1 @@
-"""What every training shares: devices, workers, optimisers, progress."""
+"""What every training shares: the loop, its steps and moving average, saving, devices, workers, optimisers."""
