@@ -149,3 +149,37 @@ def test_what_cannot_be_read_says_what_to_do(captures: Captures, tmp_path: Path)
 
 def test_expressions_are_by_name() -> None:
     assert FRAMES[3].expression[INDEX["jawOpen"]] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("captures.json", {"size": "large"}, "needs a size of 1 to 4096 pixels"),
+        ("captures.json", {"size": 10**9}, "needs a size of 1 to 4096 pixels"),
+        ("captures.json", {"head": "mine"}, "unknown head 'mine'"),
+        ("one/person.json", {"frames": [1, 2]}, "a frame that is no mapping"),
+        ("one/person.json", {"frames": [{"name": "000"}, {}]}, "a frame that cannot be read"),
+        (
+            "one/person.json",
+            {"frames": [{"name": "000", "caption": "", "expression": [0.0]}] * 2},
+            "52 finite coefficients",
+        ),
+        (
+            "one/person.json",
+            {"frames": [{"name": "../000", "caption": "", "expression": [0.0] * 52}] * 2},
+            "outside its folder",
+        ),
+    ],
+)
+def test_damaged_captures_are_refused(captures: Captures, name: str, change: dict[str, object], says: str) -> None:
+    path = captures.folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BadInput, match=says):
+        read(captures.folder)
+
+
+@pytest.mark.parametrize("written", ["", "[" * 100_000, "[1]", " " * (16 * 2**20 + 1)])
+def test_captures_that_are_no_mapping_are_refused(captures: Captures, written: str) -> None:
+    (captures.folder / "captures.json").write_text(written)
+    with pytest.raises(BadInput, match=r"captures\.json' (cannot be read|is not a mapping)"):
+        read(captures.folder)

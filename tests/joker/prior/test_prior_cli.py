@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from offline.joker.captures.layout import create, finish, read, write_frame
-from offline.joker.prior import autoencoder
+from offline.joker.prior import ambiguity, autoencoder
 from offline.joker.prior import cli as prior_cli
 from offline.joker.prior.ambiguity import ask, cases
 from offline.joker.prior.autoencoder import calibrate, reconstruction_loss, train_autoencoder
@@ -38,6 +38,7 @@ def _run(*words: str) -> None:
 def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prior_cli, "GRID", 2)
     monkeypatch.setattr(prior_cli, "GRID_STEPS", 2)
+    monkeypatch.setattr(autoencoder, "CALIBRATION", 16)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +208,7 @@ def test_the_autoencoder_learns_and_its_latents_have_unit_variance(captures: Pat
     pairs = Pairs([read(captures)], 32, "frontal", 0.0, 0.0)
     pictures = pairs.draw(8, np.random.default_rng(1)).target
     before = calibrate(vae, pictures)
-    config = PriorConfig(batch=8, vae_steps=100, vae_rate=3e-3)
+    config = PriorConfig(batch=8, vae_steps=40, vae_rate=5e-3)
     after = train_autoencoder(vae, pairs, config, torch.device("cpu"), tmp_path / "kept.safetensors")
     assert after > before + 2
     with torch.no_grad():
@@ -250,14 +251,19 @@ def test_the_autoencoders_loss_by_hand(apart: tuple[float, float, float], loss: 
     assert error == pytest.approx(sum(x * x for x in apart) / 3 / 4, abs=1e-6)
 
 
-def test_cases_are_asked_with_and_without_the_sentence(tiny_prior_folder: Path, tmp_path: Path) -> None:
-    asked = cases(2, 32)
+def test_cases_are_asked_with_and_without_the_sentence(
+    tiny_prior_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ambiguity, "STEPS", 2)
+    asked = cases(2, 32, "mean")
     assert [case.look for case in asked] == ["mouth open", "tongue out"]
     assert torch.equal(asked[0].truth, asked[0].truths[0])
     answers = ask(load_prior(tiny_prior_folder), asked, 2.0)
     assert answers.pictures.shape == (2, 3, 32, 32)
     assert 0 <= answers.right <= 1
     out = tmp_path / "measured"
+    made = {(1, 32, "mean"): asked[:1]}  # the tiny prior says nothing of its head, so it is a mean one
+    monkeypatch.setattr(prior_cli, "cases", lambda *given: made[given])
     _run("measure", str(tiny_prior_folder), "-o", str(out), "--cases", "1", "--device", "cpu")
     assert json.loads((out / "figures.json").read_text())["cases"] == 1
     assert (out / "answers.png").stat().st_size > 1000

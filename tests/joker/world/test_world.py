@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from offline.joker.captures.layout import create, finish, write_frame
+from offline.joker.captures.normals import head_normals
+from offline.joker.captures.views import head_camera
 from offline.joker.prior.ambiguity import Case, answer, picture_of
 from offline.joker.world.dataset import PITCH, YAW, shots, write_world
 from offline.joker.world.looks import EVERYDAY, FAMILIES, Look, caption, expression, person, weakened, words
@@ -78,6 +80,9 @@ def test_a_stopped_world_goes_on(tmp_path: Path) -> None:
     assert [len(p.frames) for p in made.people] == [2, 2]
     assert not made.people[0].picture(0).any()
     assert made.people[1].picture(0)[..., 3].mean() > 50
+    mean = head_normals(HeadModel.load(), None, np.zeros(52, np.float32), head_camera(), 64).transpose(1, 2, 0)
+    assert made.head == "fitted" and made.people[1].normals(0).any()
+    assert np.abs(made.people[1].normals(0) - 255 * mean).mean() > 1  # the person's own, not the mean head's
 
 
 def test_the_head_model_cannot_tell_a_tongue() -> None:
