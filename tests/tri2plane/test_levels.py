@@ -29,7 +29,7 @@ def test_fewer_levels_are_the_coarser_ones_and_cost_no_blocks() -> None:
     assert (one.blocks, two.blocks) == ((8,), (8, 8))
     long = replace(TINY, trunk=(32, 16, 12, 8, 4))
     assert (replace(long, levels=1).blocks, long.blocks) == ((32, 16, 12), (32, 16, 12, 8, 4))
-    with pytest.raises(BadInput, match="1 to 3 levels"):
+    with pytest.raises(BadInput, match="'levels' must be 1 to 3"):
         replace(TINY, levels=0)
 
 

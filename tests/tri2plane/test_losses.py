@@ -53,7 +53,7 @@ def test_the_defaults_are_the_values_of_the_config() -> None:
 def test_a_set_or_a_perceptual_loss_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadInput, match=r"'papr'; did you mean 'paper'\?"):
         TrainConfig(losses="papr")
-    with pytest.raises(BadInput, match="perceptual loss"):
+    with pytest.raises(BadInput, match="value of 'perceptual' 'vgg'"):
         TrainConfig(perceptual="vgg")
 
 
@@ -98,7 +98,7 @@ def test_lpips_itself_reaches_the_networks(clip: Clip, tmp_path: Path) -> None:
     run.judge = Lpips()
     torch.nn.init.normal_(run.model.super_resolution.tail.weight, std=0.1)
     with torch.autocast("cpu", torch.bfloat16):
-        term = loss_terms(run, load_batch(clip, np.array([0, 3])))["lpips"]
+        term = loss_terms(run, load_batch(clip, np.array([3])))["lpips"]
     term.backward()
     still = dict(run.model.named_parameters())["generator.to_planes.2.still"].grad
     assert term > 0 and still is not None and still.abs().sum() > 0
