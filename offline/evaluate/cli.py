@@ -11,7 +11,7 @@ from offline.evaluate.ablation import FIGURES, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
-from offline.evaluate.heads import ROWS, OracleAnswers, PriorAnswers, evaluate_heads
+from offline.evaluate.heads import ROWS, OracleSource, PriorSource, evaluate_heads
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
 from offline.evaluate.report import as_json
@@ -120,8 +120,8 @@ def _heads(args: argparse.Namespace) -> dict[str, Any]:
         if row not in ROWS:
             raise BadInput(unknown("row", row, ROWS))
     device = choose_device(args.device)
-    asked_of = OracleAnswers(ORACLE_SIZE) if args.heads == ORACLE else PriorAnswers(load_prior(args.heads, device))
-    done = evaluate_heads(asked_of, args.heads, preset, args.out, rows=rows)
+    source = OracleSource(ORACLE_SIZE) if args.heads == ORACLE else PriorSource(load_prior(args.heads, device))
+    done = evaluate_heads(source, args.heads, preset, args.out, rows=rows)
     page = write_heads_page(done, args.out)
     if not args.json:
         print(f"{'':24}" + "".join(f"{metric.label:>14}" for metric in HEAD_METRICS))

@@ -80,38 +80,38 @@ class HeadTable:
     """By row, one a head."""
 
 
-class Answers(Protocol):
-    """Who is asked about the heads."""
+class DenoiserSource(Protocol):
+    """What heads are distilled from."""
 
     size: int
     """Width and height of the pictures, pixels."""
     device: torch.device
 
-    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+    def denoiser(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
         """The denoiser of a head for views."""
 
 
-class PriorAnswers:
+class PriorSource:
     """A prior, which is told the frontal neutral picture, the head model's normals and a sentence."""
 
     def __init__(self, prior: Prior) -> None:
         self.prior, self.size, self.device = prior, prior.size, prior.networks.device
 
-    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
-        """As `Answers.about`."""
+    def denoiser(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+        """As `DenoiserSource.denoiser`."""
         own = fitted_identity(truth.person) if self.prior.head == FITTED else None
         normals = view_normals(expression(truth.look).astype(np.float32), list(views), self.size, own)
         return self.prior.bind(truth.reference, normals, f"{WHO[0]} {truth.look.phrases[0]}", guidance)
 
 
-class OracleAnswers:
+class OracleSource:
     """One that knows the true head: what the distillation can do with a perfect prior."""
 
     def __init__(self, size: int) -> None:
         self.size, self.device = size, torch.device("cpu")
 
-    def about(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
-        """As `Answers.about`; every view is rendered."""
+    def denoiser(self, truth: HeadTruth, views: Sequence[View], guidance: float) -> Denoiser:
+        """As `DenoiserSource.denoiser`; every view is rendered."""
         pictures = [
             picture_of(truth.person, truth.look, v.yaw, v.pitch, self.size)
             for v in tqdm(views, desc="oracle", unit="view", leave=False)
@@ -137,21 +137,21 @@ class Oracle:
         return (latents + 1) / 2
 
     def clean(self, latents: Tensor, step: int, views: Tensor) -> Tensor:
-        """The truth, whatever is asked."""
+        """The truth, whatever the step."""
         return self.pictures[views]
 
 
 def evaluate_heads(
-    asked_of: Answers, name: str, preset: DistillPreset, folder: Path, heads: Sequence[tuple[int, str]] = HEADS,
+    source: DenoiserSource, name: str, preset: DistillPreset, folder: Path, heads: Sequence[tuple[int, str]] = HEADS,
     rows: Sequence[str] = tuple(ROWS), views: Sequence[View] | None = None,
 ) -> HeadTable:  # fmt: skip
     """Distils every head in every row into ``folder/ROW/SEED-LOOK`` and measures it; what is there is gone on with.
 
-    `name` says who is asked. Writes heads.json. Raises BadInput where the folder holds another evaluation.
+    `name` is that of the source. Writes heads.json. Raises BadInput where the folder holds another evaluation.
     """
-    asked = json.loads(json.dumps({"prior": name, "preset": asdict(preset), "heads": heads}))
-    _claim(folder, asked)
-    truths = [head_truth(seed, look, asked_of.size, views) for seed, look in tqdm(heads, desc="truths", unit="head")]
+    settings = json.loads(json.dumps({"prior": name, "preset": asdict(preset), "heads": heads}))
+    _claim(folder, settings)
+    truths = [head_truth(seed, look, source.size, views) for seed, look in tqdm(heads, desc="truths", unit="head")]
     found: dict[str, list[dict[str, float | None]]] = {row: [] for row in rows}
     seen: dict[str, list[Seen]] = {row: [] for row in rows}
     with Judges() as judges, tqdm(total=len(rows) * len(heads), unit="head") as bar:
@@ -159,14 +159,14 @@ def evaluate_heads(
             for (seed, look), truth in zip(heads, truths, strict=True):
                 bar.set_description(f"{ROWS[row]}: {truth.name}")
                 home = folder / row / f"{seed}-{look.replace(' ', '-')}"
-                made, seconds = _shown(row, asked_of, preset, truth, home, bar)
+                made, seconds = _shown(row, source, preset, truth, home, bar)
                 found[row].append(measure(made, truth, judges) | {"seconds": seconds})
                 seen[row].append(made)
                 bar.update()
         truth_row = [measure(Seen(t.pictures, t.depth), t, judges) for t in truths]
         absent = judges.absent
-    figures = asked | {
-        "machine": machine() | {"device": device_name(asked_of.device)},
+    figures = settings | {
+        "machine": machine() | {"device": device_name(source.device)},
         "views": len(truths[0].views), "absent": absent,
         "rows": [{"key": row, "label": ROWS[row], **_means(found[row])} for row in rows],
         "truth": _means(truth_row),
@@ -175,32 +175,32 @@ def evaluate_heads(
     return HeadTable(figures, truths, seen)
 
 
-def _claim(folder: Path, asked: dict[str, Any]) -> None:
-    path = folder / "asked.json"
-    if path.is_file() and json.loads(path.read_text()) != asked:
+def _claim(folder: Path, settings: dict[str, Any]) -> None:
+    path = folder / "evaluation.json"
+    if path.is_file() and json.loads(path.read_text()) != settings:
         raise BadInput(f"'{folder}' holds another evaluation; choose another folder or delete it")
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(asked))
+    write_text(path, json.dumps(settings))
 
 
 def _shown(
-    row: str, asked_of: Answers, preset: DistillPreset, truth: HeadTruth, home: Path, bar: tqdm[Any]
+    row: str, source: DenoiserSource, preset: DistillPreset, truth: HeadTruth, home: Path, bar: tqdm[Any]
 ) -> tuple[Seen, float]:
     """What a row shows of a head from the truth's views, and the seconds it took."""
     begun = time.monotonic()
     if row == "2d":
-        bound = asked_of.about(truth, truth.views, preset.guidance)
+        bound = source.denoiser(truth, truth.views, preset.guidance)
         steps = noise_levels(preset.levels, len(bound.alphas))
         pictures = sample_views(bound, len(truth.views), steps, 0, Batches(preset.batch, "denoising", bar.write))
         return Seen(pictures, None), time.monotonic() - begun
     views = grid(preset.azimuths, preset.elevations)
-    head = DistilledHead.fresh(replace(PRESETS[preset.networks], picture=PICTURE)).to(asked_of.device)
+    head = DistilledHead.fresh(replace(PRESETS[preset.networks], picture=PICTURE)).to(source.device)
     work = Distillation(
-        head, asked_of.about(truth, views, preset.guidance), preset, home, variant=row, learn_networks=True,
+        head, source.denoiser(truth, views, preset.guidance), preset, home, variant=row, learn_networks=True,
         log=bar.write, on_progress=lambda done, doing: bar.set_postfix_str(f"{done:.0%} {doing}"),
     )  # fmt: skip
     progress = work.run()
-    return render_head(head, truth.views, asked_of.size), progress.seconds
+    return render_head(head, truth.views, source.size), progress.seconds
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from offline.evaluate.head_truth import HeadTruth, head_truth, named_look
-from offline.evaluate.heads import FIGURES, ROWS, OracleAnswers, PriorAnswers, Seen, evaluate_heads, measure
+from offline.evaluate.heads import FIGURES, ROWS, OracleSource, PriorSource, Seen, evaluate_heads, measure
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.judges import Judges
 from offline.joker.captures.views import View
@@ -95,7 +95,7 @@ def test_an_unknown_look_is_named() -> None:
 
 @pytest.mark.usefixtures("rendered_once")
 def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
-    prior = PriorAnswers(Prior(small_prior(size=SIZE, widths=(16, 32))))
+    prior = PriorSource(Prior(small_prior(size=SIZE, widths=(16, 32))))
     rows = ("two-stage", "score", "2d")
     done = evaluate_heads(prior, "tiny", TINY, tmp_path, HEADS, rows, VIEWS)
     written = json.loads((tmp_path / "heads.json").read_text())
@@ -115,7 +115,7 @@ def test_rows_are_distilled_measured_and_shown(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("rendered_once")
 def test_an_oracles_pictures_are_the_truth(tmp_path: Path) -> None:
-    done = evaluate_heads(OracleAnswers(SIZE), "oracle", TINY, tmp_path, HEADS, ("2d",), VIEWS)
+    done = evaluate_heads(OracleSource(SIZE), "oracle", TINY, tmp_path, HEADS, ("2d",), VIEWS)
     (row,) = done.figures["rows"]
     assert row["psnr"] > 55  # 8 bits a value: 10 log10(12 · 255²)
     assert row["look"] == 1

@@ -54,7 +54,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Answers:
+class CaseResults:
     """What came of the cases."""
 
     right: float
@@ -84,8 +84,8 @@ def over_background(made: Render) -> Tensor:
 def cases(count: int, size: int, head: str = FITTED) -> list[Case]:
     """`count` cases, the families and their looks in turn, everybody another person; `head` as `JokerPrior.head`."""
     model = HeadModel.load()
-    asked = [(family, n) for family in FAMILIES.values() for n in range(len(family))]
-    return [_case(i, *asked[i % len(asked)], model, size, head) for i in tqdm(range(count), desc="truths", unit="case")]
+    looks = [(family, n) for family in FAMILIES.values() for n in range(len(family))]
+    return [_case(i, *looks[i % len(looks)], model, size, head) for i in tqdm(range(count), desc="truths", unit="case")]
 
 
 def _case(index: int, family: tuple[Look, ...], at: int, model: HeadModel, size: int, head: str) -> Case:
@@ -109,26 +109,26 @@ def answer(picture: Tensor, case: Case) -> str:
 def nearest_look(picture: Tensor, truths: Tensor) -> int:
     """Which of the truths [looks, 3, P, P] a picture [3, P, P] is nearest to, where they differ."""
     spread = truths.amax(0) - truths.amin(0)
-    telling = (spread.amax(0) > DIFFERENT).float()
-    return int(((picture - truths).abs() * telling).sum((1, 2, 3)).argmin())
+    differing = (spread.amax(0) > DIFFERENT).float()
+    return int(((picture - truths).abs() * differing).sum((1, 2, 3)).argmin())
 
 
-def ask(prior: Prior, asked: list[Case], guidance: float, seed: int = 0) -> Answers:
+def answer_cases(prior: Prior, questions: list[Case], guidance: float, seed: int = 0) -> CaseResults:
     """Put all cases to the prior, with and without the sentence."""
     with_text: list[Tensor] = []
     without: list[Tensor] = []
     coded: list[Tensor] = []
-    for n, case in enumerate(tqdm(asked, desc="prior", unit="case")):
+    for n, case in enumerate(tqdm(questions, desc="prior", unit="case")):
         for prompt, into in ((case.prompt, with_text), ("", without)):
             bound = prior.bind(case.reference, case.normals[None], prompt, guidance if prompt else 1.0)
             into.append(sample(bound, [0], STEPS, torch.Generator().manual_seed(seed + n))[0].cpu())
         coded.append(bound.decode(bound.encode(case.truth[None]))[0].cpu())
     pictures = torch.stack(with_text)
-    error = (pictures - torch.stack([case.truth for case in asked])).square().mean((1, 2, 3))
-    said, unsaid, true = (_share(made, asked) for made in (with_text, without, coded))
-    return Answers(said, unsaid, true, float((-10 * error.log10()).mean()), pictures)
+    error = (pictures - torch.stack([case.truth for case in questions])).square().mean((1, 2, 3))
+    with_sentence, without_sentence, coded_truths = (_share(made, questions) for made in (with_text, without, coded))
+    return CaseResults(with_sentence, without_sentence, coded_truths, float((-10 * error.log10()).mean()), pictures)
 
 
-def _share(pictures: list[Tensor], asked: list[Case]) -> float:
-    right = [answer(picture, case) == case.look for picture, case in zip(pictures, asked, strict=True)]
+def _share(pictures: list[Tensor], questions: list[Case]) -> float:
+    right = [answer(picture, case) == case.look for picture, case in zip(pictures, questions, strict=True)]
     return sum(right) / len(right)

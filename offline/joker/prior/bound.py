@@ -22,7 +22,7 @@ class Prior:
             part.requires_grad_(False).eval()
 
     @classmethod
-    def watching(cls, networks: JokerPrior) -> Prior:
+    def while_training(cls, networks: JokerPrior) -> Prior:
         """A prior of networks that go on training: nothing is frozen."""
         prior = cls.__new__(cls)
         prior.networks = networks

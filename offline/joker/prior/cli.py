@@ -15,7 +15,7 @@ from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.files import write_png, write_text
 from offline.joker.captures.convert import cli as convert_cli
 from offline.joker.captures.layout import FITTED, MEAN, Captures, read
-from offline.joker.prior.ambiguity import ask, cases
+from offline.joker.prior.ambiguity import answer_cases, cases
 from offline.joker.prior.autoencoder import train_autoencoder
 from offline.joker.prior.bound import Prior, load_prior, sample
 from offline.joker.prior.config import CONFIGS, PriorConfig
@@ -171,7 +171,7 @@ def _pack(args: argparse.Namespace) -> None:
 
 def validation_grid(networks: JokerPrior, shown: Batch) -> Tensor:
     """Reference, normals, truth and what the prior makes of it, one pair a column: [3, 4·P, B·P], 0..1."""
-    prior = Prior.watching(networks)
+    prior = Prior.while_training(networks)
     made = []
     for reference, normals, caption in zip(shown.reference, shown.normals, shown.captions, strict=True):
         bound = prior.bind(reference, normals[None], caption, guidance=2.0)
@@ -184,18 +184,18 @@ def _measure(args: argparse.Namespace) -> None:
     if args.cases < 1:
         raise BadInput(f"--cases is {args.cases}; it must be at least 1")
     prior = load_prior(args.prior, choose_device(args.device))
-    asked = cases(args.cases, prior.size, prior.head)
-    answers = ask(prior, asked, args.guidance)
-    columns = [torch.cat([c.reference, c.truth, p], 1) for c, p in zip(asked, answers.pictures, strict=True)]
+    questions = cases(args.cases, prior.size, prior.head)
+    results = answer_cases(prior, questions, args.guidance)
+    columns = [torch.cat([c.reference, c.truth, p], 1) for c, p in zip(questions, results.pictures, strict=True)]
     write_picture(args.out / "answers.png", _in_rows(columns, 10))
     figures = {
-        "cases": args.cases, "guidance": args.guidance, "right": answers.right, "psnr": answers.psnr,
-        "right_without_text": answers.right_without_text, "right_of_truths": answers.right_of_truths,
+        "cases": args.cases, "guidance": args.guidance, "right": results.right, "psnr": results.psnr,
+        "right_without_text": results.right_without_text, "right_of_truths": results.right_of_truths,
     }  # fmt: skip
     write_text(args.out / "figures.json", json.dumps(figures, indent=1))
     print(
-        f"right look: {answers.right:.0%}, without the sentence {answers.right_without_text:.0%}, of the truths "
-        f"{answers.right_of_truths:.0%}; {answers.psnr:.1f} dB; pictures in {args.out / 'answers.png'}"
+        f"right look: {results.right:.0%}, without the sentence {results.right_without_text:.0%}, of the truths "
+        f"{results.right_of_truths:.0%}; {results.psnr:.1f} dB; pictures in {args.out / 'answers.png'}"
     )
 
 

@@ -70,7 +70,7 @@ class Pairs:
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
         """`count` random pairs."""
-        chosen = [self._pair(self._anybody(rng), rng) for _ in range(count)]
+        chosen = [self._pair(self._random_person(rng), rng) for _ in range(count)]
         tints = [np.exp(self.tint * rng.normal(size=3)) for _ in chosen]
         reference = [self._over(self._frame(who, at)[0], t) for (who, at, _), t in zip(chosen, tints, strict=True)]
         target = [self._over(self._frame(who, at)[0], t) for (who, _, at), t in zip(chosen, tints, strict=True)]
@@ -88,7 +88,7 @@ class Pairs:
         captions = [self.people[who].frames[at].caption for who, at in pairs]
         return Batch(_stacked(reference), _stacked(target), _stacked(normals), captions)
 
-    def _anybody(self, rng: np.random.Generator) -> int:
+    def _random_person(self, rng: np.random.Generator) -> int:
         """The number of a person, of a source that is drawn first."""
         return int(rng.integers(*self._shares[rng.integers(len(self._shares))]))
 

@@ -13,7 +13,7 @@ import pytest
 
 from offline.joker.captures.convert.captions import ANYONE, one_of_each, tidy
 from offline.joker.captures.convert.celebv import clips
-from offline.joker.captures.convert.choosing import most_telling
+from offline.joker.captures.convert.choosing import most_expressive
 from offline.joker.captures.convert.heads import fit_heads
 from offline.joker.captures.convert.nersemble import WIDTH, Participant, calibrated, participants
 from offline.joker.captures.convert.nersemble_sentences import EXPRESSIVE, SENTENCES, sentence
@@ -42,11 +42,11 @@ def test_the_calm_frontal_picture_comes_first_and_then_what_differs() -> None:
     angles[4, 0] = 0.3
     nothing = [""] * 5
     # 1: 1 + 2·1. Then 2 is 0.05 from it: 0.95 + 0.1; 3 is 0.8 from rest and 1.28 from 1: 0.8 + 1.6; 4: 0.15 + 0.3.
-    assert most_telling(expressions, angles, nothing, 3) == [0, 1, 3]
-    assert most_telling(expressions, angles, nothing, 9) == [0, 1, 3, 2, 4]
+    assert most_expressive(expressions, angles, nothing, 3) == [0, 1, 3]
+    assert most_expressive(expressions, angles, nothing, 9) == [0, 1, 3, 2, 4]
     tongue = ["", "", "a tongue", "", ""]
-    assert most_telling(expressions, angles, tongue, 2) == [0, 2]
-    assert most_telling(np.zeros((0, 52)), np.zeros((0, 2)), [], 3) == []
+    assert most_expressive(expressions, angles, tongue, 2) == [0, 2]
+    assert most_expressive(np.zeros((0, 52)), np.zeros((0, 2)), [], 3) == []
 
 
 def test_captions_are_lower_case_bounded_and_never_empty(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_sources_are_drawn_equally_often_however_many_people_they_have(captures:
     crowd = replace(captures, people=captures.people * 9)
     pairs = Pairs([crowd, captures], 4, "frontal", 0.0, 0.0)
     rng = np.random.default_rng(0)
-    last = [pairs._anybody(rng) == 9 for _ in range(2000)]
+    last = [pairs._random_person(rng) == 9 for _ in range(2000)]
     # Four standard deviations of the share of 2000 draws.
     assert np.mean(last) == pytest.approx(0.5, abs=0.045)
 

@@ -16,7 +16,7 @@ import torch
 from offline.joker.captures.layout import create, finish, read, write_frame
 from offline.joker.prior import ambiguity, autoencoder
 from offline.joker.prior import cli as prior_cli
-from offline.joker.prior.ambiguity import ask, cases
+from offline.joker.prior.ambiguity import answer_cases, cases
 from offline.joker.prior.autoencoder import calibrate, reconstruction_loss, train_autoencoder
 from offline.joker.prior.bound import load_prior
 from offline.joker.prior.config import CONFIGS, PriorConfig
@@ -258,7 +258,7 @@ def test_cases_are_asked_with_and_without_the_sentence(
     asked = cases(2, 32, "mean")
     assert [case.look for case in asked] == ["mouth open", "tongue out"]
     assert torch.equal(asked[0].truth, asked[0].truths[0])
-    answers = ask(load_prior(tiny_prior_folder), asked, 2.0)
+    answers = answer_cases(load_prior(tiny_prior_folder), asked, 2.0)
     assert answers.pictures.shape == (2, 3, 32, 32)
     assert 0 <= answers.right <= 1
     out = tmp_path / "measured"

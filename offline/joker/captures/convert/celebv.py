@@ -49,13 +49,13 @@ class Clip:
 
     def shots(self, finder: Finder, settings: Settings, tally: Counter[str]) -> Iterator[Shot]:
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
-        say = captioner(settings.caption_model, choose_device(settings.device)) if settings.caption_model else None
+        describe = captioner(settings.caption_model, choose_device(settings.device)) if settings.caption_model else None
         shares = np.arange(1, settings.looked + 1) / (settings.looked + 1)
         stills = []
         try:
             with VideoReader(self.path) as reader:
                 for _, rgb in reader.at(shares.tolist()):
-                    caption = say(rgb) if say else one_of_each(self.texts, rng)
+                    caption = describe(rgb) if describe else one_of_each(self.texts, rng)
                     still = finder.find(rgb, caption, tally)
                     stills += [still] if still else []
         except BadInput:

@@ -15,7 +15,7 @@ DIVERSITY = 2.0
 """Weight of being different beside being expressive."""
 
 
-def most_telling(
+def most_expressive(
     expressions: NDArray[np.floating], angles: NDArray[np.floating], captions: Sequence[str], count: int
 ) -> list[int]:
     """At most `count` of N pictures, the calm frontal one first, then the most telling.

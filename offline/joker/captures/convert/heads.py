@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.joker.captures.convert.choosing import most_telling
+from offline.joker.captures.convert.choosing import most_expressive
 from offline.joker.captures.convert.people import Shot
 from offline.joker.captures.convert.stills import Still, fault
 from offline.joker.captures.fitting import Fitted, fit_pictures
@@ -68,10 +68,10 @@ def judged(
 
 
 def chosen(shots: Sequence[Shot], count: int) -> list[int]:
-    """Which to keep, by `most_telling`."""
+    """Which to keep, by `most_expressive`."""
     expressions = np.array([shot.solution.coefficients[: len(EXPRESSIONS)] for shot in shots])
     angles = np.array([[shot.framing.yaw, shot.framing.pitch] for shot in shots])
-    return most_telling(expressions, angles, [shot.still.caption for shot in shots], count)
+    return most_expressive(expressions, angles, [shot.still.caption for shot in shots], count)
 
 
 def _portrait_lens(stills: Sequence[Still], model: HeadModel) -> Lens | None:

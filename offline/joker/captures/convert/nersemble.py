@@ -116,10 +116,10 @@ def _takes(home: Path, names: Collection[str]) -> Iterator[Take]:
 def _moments(
     take: Take, lens: Lens | None, finder: Finder, settings: Settings, tally: Counter[str]
 ) -> Iterator[Moment]:
-    say = captioner(settings.caption_model, choose_device(settings.device)) if settings.caption_model else None
+    describe = captioner(settings.caption_model, choose_device(settings.device)) if settings.caption_model else None
     shares = (np.arange(1, settings.looked + 1) / (settings.looked + 1)).tolist()
     for share, rgb in _frames(take.videos[0], shares, tally):
-        still = finder.find(rgb, say(rgb) if say else sentence(take.name), tally, lens)
+        still = finder.find(rgb, describe(rgb) if describe else sentence(take.name), tally, lens)
         if still is not None:
             yield Moment(take, share, still)
 

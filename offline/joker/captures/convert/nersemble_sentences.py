@@ -49,6 +49,6 @@ def sentence(sequence: str) -> str:
     """The caption of a sequence by its published name; version 1 numbers the phrases otherwise."""
     if sequence in SENTENCES:
         return SENTENCES[sequence]
-    told = sequence.split("-", 2)
-    same = [said for name, said in SENTENCES.items() if told[0] == "SEN" and name.split("-", 2)[2:] == told[2:]]
+    parts = sequence.split("-", 2)
+    same = [caption for name, caption in SENTENCES.items() if parts[0] == "SEN" and name.split("-", 2)[2:] == parts[2:]]
     return same[0] if same else ANYONE
