@@ -33,6 +33,8 @@ from runtime.naming import shown, unknown
 
 FORMAT = "mien-bank"
 VERSION = 1
+MAX_BYTES = 256 * 1024
+"""Of ``bank.json``; 17 expressions take a tenth."""
 KINDS = ("avatar", "alone")
 NETWORKS = ("decoder.", "super_resolution.")
 _TEXTS = ("kind", "subject", "consent", "prior", "prior_fingerprint", "preset", "avatar", "fingerprint")
@@ -143,10 +145,14 @@ def read_info(folder: Path) -> BankInfo:
     """Read and check ``bank.json``. Raises BadInput, saying what to do."""
     path = folder / "bank.json"
     try:
-        values = json.loads(path.read_text())
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it is larger than {MAX_BYTES // 1024} KiB")
+        values = json.loads(data)
     except FileNotFoundError:
         raise BadInput(f"'{folder}' is not a bank; make one with: mien distill --reference PHOTO -o {folder}") from None
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"'{path}' is not valid JSON ({error}); distil again into another folder") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise BadInput(f"'{path}' does not describe a bank: 'format' should be '{FORMAT}'")

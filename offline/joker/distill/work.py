@@ -11,6 +11,7 @@ from torch import Tensor
 
 from offline.joker.bank.folder import load_tensors, save_tensors
 from offline.joker.distill.nerf import DistilledHead
+from offline.tensors import AGAIN
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
 from runtime.errors import BadInput
 
@@ -55,12 +56,12 @@ class Work:
         if found is None:
             return Progress()
         tensors, meta = found
-        if meta["settings"] != self.settings:
+        if meta.get("settings") != self.settings:
             raise BadInput(f"'{self.folder}' was begun with other settings; delete it, or take another output folder")
         for name, value in _learned(head).items():
             value.data.copy_(tensors[name])
         restore_optimiser(optimiser, {k: v for k, v in tensors.items() if k.startswith("optimiser.")})
-        return Progress(**meta["progress"])
+        return _progress(self._path("state"), meta)
 
     def save_targets(self, targets: Tensor, progress: Progress) -> None:
         self._write("targets", {"targets": targets}, {"progress": vars(progress)})
@@ -68,7 +69,9 @@ class Work:
     def load_targets(self, progress: Progress) -> Tensor | None:
         """The targets [V, 3, P, P], uint8, of the round, or None where they have to be made."""
         found = self._read("targets")
-        if found is None or found[1]["progress"]["round"] != progress.round or found[1]["settings"] != self.settings:
+        if found is None or found[1].get("settings") != self.settings:
+            return None
+        if _progress(self._path("targets"), found[1]).round != progress.round:
             return None
         return found[0]["targets"]
 
@@ -85,6 +88,13 @@ class Work:
 
     def _read(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         return load_tensors(self._path(name)) if self._path(name).is_file() else None
+
+
+def _progress(path: Path, meta: dict[str, Any]) -> Progress:
+    try:
+        return Progress(**meta["progress"])
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"'{path}' does not say how far it is; {AGAIN}") from error
 
 
 def _learned(head: DistilledHead) -> dict[str, Tensor]:

@@ -131,3 +131,10 @@ def test_what_is_not_there_or_cut(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="lacks the networks"):
         read_base(tmp_path)
     assert base_path(tmp_path).is_file()
+
+
+@pytest.mark.parametrize("written", ["", "[" * 100_000, " " * (256 * 1024 + 1), "\ufeff\0"])
+def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "bank.json").write_text(written)
+    with pytest.raises(BadInput, match=r"bank\.json' is not valid JSON .*; distil again into another folder"):
+        read_info(tmp_path)

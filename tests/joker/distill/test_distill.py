@@ -28,6 +28,7 @@ from offline.joker.distill.targets import (
     stream,
 )
 from offline.joker.distill.work import Progress
+from offline.tensors import read_tensors, write_tensors
 from runtime.errors import BadInput, Unavailable
 from tests.joker.balls import PLAIN, TONGUE_OUT, Oracle, pictures, psnr
 from tests.tri2plane.tiny import TINY
@@ -200,8 +201,20 @@ def test_targets_of_other_settings_are_not_taken(tmp_path: Path) -> None:
     assert distillation(tmp_path, oracle(), seed=1).work.load_targets(Progress()) is None
 
 
+def test_a_state_that_does_not_say_how_far_it_is_is_refused(tmp_path: Path) -> None:
+    work = distillation(tmp_path, oracle())
+    work.work.save(work.head, work.optimiser, Progress())
+    tensors, about = read_tensors(tmp_path / "state.safetensors")
+    for progress in ({}, {"progress": {"lap": 3}}):
+        write_tensors(
+            tmp_path / "state.safetensors", tensors, {k: about[k] for k in about if k != "progress"} | progress
+        )
+        with pytest.raises(BadInput, match="does not say how far it is; delete it"):
+            work.work.load(work.head, work.optimiser)
+
+
 def test_a_head_that_comes_apart_is_not_kept(tmp_path: Path) -> None:
-    work = distillation(tmp_path, oracle(), preset=replace(QUICK, sparsity=float("inf")))
+    work = distillation(tmp_path, oracle(), preset=replace(QUICK, sparsity=1e300))
     before = [p.detach().clone() for p in work.head.parameters()]
     with pytest.raises(BadInput, match="no finite loss"):
         work._iterate(0, work.as_targets(eight_bits(oracle().truth)))
