@@ -41,15 +41,6 @@ TONGUE = DistilledExpression("tongue out", "a tongue", {"jawOpen": 0.5, "tongueO
 SCREAM = DistilledExpression("scream", "a scream", {"jawOpen": 1.0, "eyeLookUpLeft": 0.5}, hold=1.0)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("run")
-    clip = tiny_clip(folder / "clip")
-    run = tiny_run(folder / "run", clip)
-    train(run, clip, Budget(steps=20))
-    return run
-
-
 def planes(run: Run, seed: int) -> Planes:
     """The avatar's planes at rest and something else on top, less than they are."""
     levels = Trained(run).levels([DriveState()])

@@ -16,21 +16,10 @@ from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
 from export.parity import trial_states
 from export.subject import Trained, drive_tensors
 from offline.tri2plane.checkpoint import Run
-from offline.tri2plane.train import Budget, train
 from runtime.avatar.choose import ENGINES
 from runtime.avatar.loaded import LoadedAvatar
 from runtime.contract.bundle import read_bundle
 from runtime.errors import BadInput, MienError
-from tests.tri2plane.tiny import tiny_clip, tiny_run
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("run")
-    clip = tiny_clip(folder / "clip")
-    run = tiny_run(folder / "run", clip)
-    train(run, clip, Budget(steps=20))
-    return run
 
 
 @pytest.fixture(scope="module")
