@@ -95,13 +95,14 @@ def checked(settings: Any) -> None:
 
 
 def add_setting_arguments(
-    parser: argparse.ArgumentParser, bases: Callable[[argparse.Namespace], Sequence[Any]]
+    parser: argparse.ArgumentParser, bases: Callable[[argparse.Namespace], Sequence[Any]], when: str = ""
 ) -> None:
     """Adds ``--set KEY=VALUE`` (a list, `args.set`) and ``--help-settings``, which lists the settings of `bases(args)`
-    with their values there and ends the command; options that choose a preset count when they are given before it."""
+    with their values there and ends the command; options that choose a preset count when they are given before it.
+    `when` begins the help."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="change one setting of the preset (repeatable); --help-settings lists them",
+        help=f"{when}change one setting of the preset (repeatable); --help-settings lists them",
     )  # fmt: skip
 
     class HelpSettings(argparse.Action):

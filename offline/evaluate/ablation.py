@@ -102,20 +102,22 @@ class Ablation:
 def ablate(
     clip: Clip, folder: Path, budget: Budget, count: int | None = None, lpips: Path | None = None,
     preset: Preset = REDUCED, table: Table = TABLES["planes"], device: torch.device = CPU,
+    config: TrainConfig | None = None,
 ) -> Ablation:  # fmt: skip
     """Train every variant into ``folder/KEY`` from the same seed on the same frames, measure it, write ablation.json.
 
     The last of the table is trained within `budget`, the others within the same or in as many steps, as the table
-    wants. What is there already of a row is gone on with, and a finished one only read. Raises BadInput where the
-    folder holds another ablation.
+    wants. What is there already of a row is gone on with, and a finished one only read. A row's own differences are on
+    top of `preset` and `config`. Raises BadInput where the folder holds another ablation.
     """
+    config = config or TrainConfig()
     size = preset.for_picture(clip.info.size)
     steps, rows, runs = None, {}, {}
     indices = chosen(clip, count)
     with Judges(lpips, device) as judges:
         for variant in reversed(table.variants):
             spent = budget if steps is None or not table.same_steps else Budget(None, steps)
-            run = _trained(clip, folder / variant.key, size, variant, spent, device)
+            run = _trained(clip, folder / variant.key, size, config, variant, spent, device)
             steps = run.step if steps is None else steps
             rows[variant.key] = _row(run, clip, variant, indices, judges)
             runs[variant.key] = run
@@ -137,9 +139,12 @@ def ablate(
     return Ablation(figures, pictures[0][0], [made for _, made in pictures])
 
 
-def _trained(clip: Clip, folder: Path, preset: Preset, variant: Variant, budget: Budget, device: torch.device) -> Run:
+def _trained(
+    clip: Clip, folder: Path, preset: Preset, config: TrainConfig, variant: Variant, budget: Budget,
+    device: torch.device,
+) -> Run:  # fmt: skip
     """The variant's run, trained until the budget is spent; all draw from the same seed."""
-    wanted, config = replace(preset, **variant.preset), TrainConfig(**variant.config)
+    wanted, config = replace(preset, **variant.preset), replace(config, **variant.config)
     if (folder / "checkpoint.safetensors").exists():
         run, optimiser = load(folder, device)
         _same(run, clip, wanted, config)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from offline.clip import Clip
-from offline.evaluate.ablation import FIGURES, TABLES, ablate
+from offline.config import add_setting_arguments, setting_values, with_settings
+from offline.evaluate.ablation import FIGURES, REDUCED, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.evaluate import evaluate
@@ -21,6 +22,7 @@ from offline.joker.prior.folder import prior_size
 from offline.pages.html import number
 from offline.training.devices import DEVICES, choose_device
 from offline.tri2plane.checkpoint import load, sampled
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.train import Budget
 from runtime.errors import BadInput
 from runtime.naming import unknown
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", help=f"with --heads: which rows, of {','.join(ROWS)} (default: all)")
     parser.add_argument("--minutes", type=float, help=f"with --ablate: a row's training ({ABLATION_MINUTES:.0f})")
     parser.add_argument("--steps", type=int, help="with --ablate: a row's training steps, instead of minutes")
+    add_setting_arguments(parser, lambda args: (TrainConfig(), REDUCED), "with --ablate: ")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,8 +75,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
-    if args.minutes is not None or args.steps is not None:
-        raise BadInput("--minutes and --steps belong to --ablate; a run is measured as it is")
+    if args.minutes is not None or args.steps is not None or args.set:
+        raise BadInput("--minutes, --steps and --set belong to --ablate; a run is measured as it is")
     state = sampled(load(args.run, choose_device(args.device))[0], args.samples, args.guide_samples)
     clip = Clip.open(args.clip or Path(state.clip))
     driving = None if args.cross is None else Clip.open(args.cross)
@@ -97,10 +100,11 @@ def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     if (args.minutes is not None and args.minutes <= 0) or (args.steps is not None and args.steps < 1):
         raise BadInput("--minutes and --steps must be positive")
     budget = Budget(args.minutes or (None if args.steps else ABLATION_MINUTES), args.steps)
-    device = choose_device(args.device)
+    values = setting_values(args.set, TrainConfig(), REDUCED)
     done = ablate(
-        Clip.open(args.ablate), args.out, budget, args.frames, args.lpips, table=TABLES[args.table], device=device
-    )
+        Clip.open(args.ablate), args.out, budget, args.frames, args.lpips, with_settings(REDUCED, values),
+        TABLES[args.table], choose_device(args.device), with_settings(TrainConfig(), values),
+    )  # fmt: skip
     page = write_ablation_page(done, args.out)
     if not args.json:
         digits = {metric.key: metric.digits for metric in METRICS}

@@ -55,6 +55,13 @@ def test_a_finished_row_is_neither_trained_nor_measured_again(clip: Clip, tmp_pa
     assert third["steps"] == 2 and "kept" not in third["rows"][0]
 
 
+def test_a_rows_own_differences_are_on_top_of_what_was_set(clip: Clip, tmp_path: Path) -> None:
+    set_by_hand = TrainConfig(warm_up=5, slide_share=0.3)
+    ablate(clip, tmp_path, Budget(steps=1), 1, preset=TINY, table=PLANES.only("three-still"), config=set_by_hand)
+    kept = json.loads((tmp_path / "three-still/config.json").read_text())["train"]
+    assert (kept["warm_up"], kept["slide_share"]) == (5, 0.0)
+
+
 def test_a_folder_of_another_ablation_is_refused(clip: Clip, tmp_path: Path) -> None:
     ablate(clip, tmp_path / "out", Budget(steps=1), count=1, preset=TINY, table=PLANES.only("three"))
     other = tiny_clip(tmp_path / "other")

@@ -38,6 +38,8 @@ def test_json_is_all_that_goes_to_standard_output(tmp_path: Path, capsys: pytest
         (("run", "--ablate", "clip"), "give one of"),
         (("run", "--frames", "0"), "must be at least 1"),
         (("run", "--steps", "3"), "belong to --ablate"),
+        (("run", "--set", "warm_up=5"), "belong to --ablate"),
+        (("--ablate", "nowhere", "-o", "out", "--set", "warmup=5"), "warm_up"),
         (("--ablate", "clip"), "-o FOLDER"),
         (("--ablate", "clip", "-o", "out", "--cross", "c"), "not for --ablate"),
         (("--ablate", "clip", "-o", "out", "--minutes", "-1"), "must be positive"),
