@@ -12,6 +12,8 @@ from runtime.errors import BadInput
 from runtime.naming import unknown
 
 DEVICES = ("auto", "cpu", "cuda")
+SLOW_BFLOAT16 = ("DEFAULT", "AVX2")
+"""What torch calls processors without quick kernels for bfloat16."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,6 +33,15 @@ def choose_device(name: str) -> torch.device:
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     return device
+
+
+def bfloat16(device: torch.device, wanted: bool = True) -> torch.autocast:
+    """Autocast to bfloat16 where it is `wanted` and saves time: on a GPU, and on processors with AVX-512 or better.
+
+    On others torch has only its slowest convolution for it, which takes eight times as long as float32.
+    """
+    quick = device.type != "cpu" or torch.backends.cpu.get_cpu_capability() not in SLOW_BFLOAT16
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and quick)
 
 
 def readers_for(device: torch.device) -> int:

@@ -63,7 +63,7 @@ class TrainConfig:
     average: Share = 0.999
     """Decay of the moving average of the weights, which is what gets baked."""
     autocast: bool = True
-    """Convolutions and linear layers in bfloat16."""
+    """Convolutions and linear layers in bfloat16, where the device is quick at it."""
     recompute: bool = False
     """Whether samples along the rays are computed again for the gradient instead of being kept: a third more work, and
     memory for one patch's samples instead of all active patches'."""

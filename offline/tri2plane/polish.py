@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from offline.clip import Clip
+from offline.training.devices import bfloat16
 from offline.training.loop import Budget, run_steps
 from offline.training.optimiser import optimiser_tensors, restore_optimiser
 from offline.training.stepping import descend
@@ -94,7 +95,7 @@ def _polishing_step(
         targets.append(picture[..., rows, columns])
         counted.append(_known(y, x, side, preset.rays, factor))
     read, target, known = (torch.cat(parts).to(run.device).float() for parts in (inputs, targets, counted))
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=run.config.autocast):
+    with bfloat16(run.device, run.config.autocast):
         made = network(read[:, :-1], read[:, -1:])
     loss = weighted_l1(made, target, known) + SHARPNESS * sharpness_loss(made, target, known)
     adam.zero_grad(set_to_none=True)

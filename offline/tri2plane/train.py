@@ -16,7 +16,7 @@ from torch import Tensor
 
 from offline.clip import Clip
 from offline.perceptual import Lpips
-from offline.training.devices import peak_memory, readers_for
+from offline.training.devices import bfloat16, peak_memory, readers_for
 from offline.training.loop import Budget, NowAndThen, run_steps
 from offline.training.optimiser import restore_optimiser
 from offline.training.stepping import MovingAverage, descend
@@ -118,7 +118,7 @@ def step(
         group["lr"] = rate * group["scale"]
     run.model.train()
     run.model.recompute = config.recompute
-    with torch.autocast(run.device.type, torch.bfloat16, enabled=config.autocast):
+    with bfloat16(run.device, config.autocast):
         terms = loss_terms(run, batch)
     total = torch.stack(list(terms.values())).sum()
     optimiser.zero_grad(set_to_none=True)

@@ -23,6 +23,7 @@ from offline.joker.distill.schedule import Round, plan
 from offline.joker.distill.targets import Targets, Window, make_targets, stream
 from offline.joker.distill.work import Progress, Work
 from offline.joker.prior.denoiser import Denoiser
+from offline.training.devices import bfloat16
 from offline.training.pacing import Pace
 from runtime.errors import BadInput
 
@@ -130,10 +131,10 @@ class Distillation:
     def render(self) -> Tensor:
         """All views as the head shows them now, [V, 3, P, P], where the prior is."""
         self.head.eval()
-        device = self.cameras[0].device.type
+        device = self.cameras[0].device
 
         def some(part: slice) -> Tensor:
-            with torch.autocast(device, torch.bfloat16, enabled=self.preset.autocast):
+            with bfloat16(device, self.preset.autocast):
                 return self.head.shown(_part(self.cameras, part), self.denoiser.size).float()
 
         return torch.cat(list(self.rendering.each(len(self.views), some)))
@@ -173,7 +174,7 @@ class Distillation:
         """Loss and gradients of some of an iteration's views, by their share; whole or not at all."""
         device = self.cameras[0].device
         cameras = _part(self.cameras, views.to(device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.preset.autocast):
+        with bfloat16(device, self.preset.autocast):
             terms: Terms
             if wanted is None:
                 generator = stream(noise, int(views[0]))

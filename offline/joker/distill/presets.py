@@ -75,7 +75,8 @@ class DistillPreset:
     batch: Count = 16
     """Views that the prior denoises at once, to begin with."""
     autocast: bool = True
-    """Whether the head's networks run in bfloat16, and on a GPU the prior's in float16 (guidance enlarges rounding)."""
+    """Whether the head's networks run in bfloat16 where the device is quick at it, and on a GPU the prior's in float16
+    (guidance enlarges rounding)."""
 
     def __post_init__(self) -> None:
         checked(self)
