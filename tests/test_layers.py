@@ -61,6 +61,7 @@ ALLOWED = {
         *TRACKED,
         "runtime.machine",
     ),
+    "offline/evaluate": ("offline", "runtime"),
     "export": ("export", "offline", "runtime.contract", "runtime.engines", "runtime.avatar"),
     "runtime/contract": ("runtime.contract",),
     "runtime/engines": ("runtime.engines", "runtime.contract"),

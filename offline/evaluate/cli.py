@@ -1,4 +1,4 @@
-"""`mien eval`: a trained run on the held-out frames of its clip, an ablation, or distilled heads against the truth."""
+"""`mien eval`: a run on held-out frames, what an avatar's face does, an ablation, or distilled heads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from offline.clip import Clip
 from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.evaluate.ablation import FIGURES, REDUCED, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
+from offline.evaluate.avatars import ShownAvatar, avatar_of_bundle, avatar_of_run
+from offline.evaluate.axes import AxesReport, measure_axes, subject_of
 from offline.evaluate.definitions import METRICS
+from offline.evaluate.drive import Driven, drive
 from offline.evaluate.evaluate import evaluate
 from offline.evaluate.heads import ROWS, OracleSource, PriorSource, evaluate_heads
 from offline.evaluate.heads_page import HEAD_METRICS, write_heads_page
 from offline.evaluate.page import write_page
+from offline.evaluate.performance_page import (
+    performance_figures,
+    performance_lines,
+    performance_sections,
+    write_performance_page,
+)
 from offline.evaluate.report import as_json
 from offline.joker.distill.presets import preset_for
 from offline.joker.prior.bound import load_prior
@@ -33,10 +42,18 @@ ORACLE, ORACLE_SIZE = "oracle", 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="folder of a trained run")
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a trained run, or a bundle (.mien)")
     parser.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="where the report goes (default: RUN/eval)")
     parser.add_argument("--clip", type=Path, help="another clip than the one it was trained on")
     parser.add_argument("--cross", type=Path, metavar="CLIP", help="also drive the avatar by this clip")
+    parser.add_argument(
+        "--axes", action="store_true", help="every coefficient and some combinations against the synthetic subject"
+    )
+    parser.add_argument(
+        "--drive", type=Path, action="append", default=[], metavar="VIDEO",
+        help="how far the avatar does what the face on this video does; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--engine", default="auto", help="which engine shows a bundle (default %(default)s)")
     parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights of LPIPS (see offline/perceptual.py)")
     parser.add_argument("--samples", type=int, help="samples along a ray (default: as trained); fewer are faster")
     parser.add_argument("--guide-samples", type=int, help="the same for the guide; 0 for none")
@@ -77,17 +94,54 @@ def run(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.minutes is not None or args.steps is not None or args.set:
         raise BadInput("--minutes, --steps and --set belong to --ablate; a run is measured as it is")
+    for video in args.drive:
+        if not video.is_file():
+            raise BadInput(f"there is no video '{video}'")
+    if args.run.is_file():
+        return _performance_of_bundle(args)
     state = sampled(load(args.run, choose_device(args.device))[0], args.samples, args.guide_samples)
     clip = Clip.open(args.clip or Path(state.clip))
     driving = None if args.cross is None else Clip.open(args.cross)
-    done = evaluate(state, clip, args.out or args.run / "eval", args.frames, args.lpips, driving)
-    page = write_page(done)
+    folder = args.out or args.run / "eval"
+    avatar = avatar_of_run(state, clip)
+    if args.axes:
+        subject_of(avatar)  # before minutes are spent on the rest
+    done = evaluate(state, clip, folder, args.frames, args.lpips, driving)
+    axes, driven = _performance(args, avatar, folder)
+    done.figures.update(performance_figures(axes, driven))
+    write_text(folder / "report.json", as_json(done.figures))
+    page = write_page(done, performance_sections(axes, driven))
     if not args.json:
         for metric in METRICS:
             print(f"{metric.label:26}{number(done.figures[metric.key], metric.digits):>9} {metric.unit}")
         print(f"faces lost                {done.figures['faces_lost']:>9} of {done.figures['faces']}")
+        for line in performance_lines(axes, driven):
+            print(line)
         print(f"the whole report: {page}")
     return done.figures
+
+
+def _performance(args: argparse.Namespace, avatar: ShownAvatar, folder: Path) -> tuple[AxesReport | None, list[Driven]]:
+    axes = measure_axes(avatar, folder / "axes") if args.axes else None
+    return axes, [drive(avatar, video) for video in args.drive]
+
+
+def _performance_of_bundle(args: argparse.Namespace) -> dict[str, Any]:
+    if not args.axes and not args.drive:
+        raise BadInput(f"'{args.run}' is a bundle; say what to measure: --axes, --drive VIDEO, or give a run's folder")
+    only_runs = ("clip", "cross", "samples", "guide_samples", "frames", "lpips")
+    given = [name for name in only_runs if getattr(args, name) is not None]
+    if given:
+        raise BadInput(f"--{given[0].replace('_', '-')} is for a run's folder, not for a bundle")
+    avatar = avatar_of_bundle(args.run, args.engine)
+    folder = args.out or args.run.with_suffix(".eval")
+    axes, driven = _performance(args, avatar, folder)
+    page = write_performance_page(avatar, axes, driven, folder)
+    if not args.json:
+        for line in performance_lines(axes, driven):
+            print(line)
+        print(f"the whole report: {page}")
+    return performance_figures(axes, driven)
 
 
 def _ablate(args: argparse.Namespace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ SKIPPED = (
 )
 
 
-def write_page(evaluation: Evaluation) -> Path:
-    """Write index.html into the evaluation's folder; returns its path."""
+def write_page(evaluation: Evaluation, more: Sequence[Html] = ()) -> Path:
+    """Write index.html into the evaluation's folder, with `more` chapters before the training's; returns its path."""
     figures = evaluation.figures
     page = document(
         f"Evaluation of {figures['subject'] or 'an avatar'}",
@@ -72,6 +73,7 @@ def write_page(evaluation: Evaluation) -> Path:
         section("Self-reenactment", paragraph(SELF), _follows(figures["self"])),
         section("Cross-reenactment", *_cross(evaluation)),
         section("Novel views", paragraph(VIEWS), grid("small", map(_view, evaluation.views))),
+        *more,
         section("Training", _training(figures["training"])),
         _details(figures),
     )
