@@ -25,6 +25,7 @@ from offline.evaluate.performance_page import (
     write_performance_page,
 )
 from offline.evaluate.report import as_json
+from offline.files import write_text
 from offline.joker.distill.presets import preset_for
 from offline.joker.prior.bound import load_prior
 from offline.joker.prior.folder import prior_size

@@ -11,6 +11,7 @@ import pytest
 from offline.evaluate import cli
 from offline.tri2plane.checkpoint import save
 from offline.tri2plane.train import make_optimiser
+from runtime.commands.demo import DEMO
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import tiny_clip, tiny_run
 
@@ -39,6 +40,9 @@ def test_json_is_all_that_goes_to_standard_output(tmp_path: Path, capsys: pytest
         (("run", "--frames", "0"), "must be at least 1"),
         (("run", "--steps", "3"), "belong to --ablate"),
         (("run", "--set", "warm_up=5"), "belong to --ablate"),
+        (("run", "--drive", "nowhere.mp4"), "there is no video 'nowhere.mp4'"),
+        ((str(DEMO),), "say what to measure: --axes, --drive VIDEO"),
+        ((str(DEMO), "--axes", "--frames", "3"), "--frames is for a run's folder"),
         (("--ablate", "nowhere", "-o", "out", "--set", "warmup=5"), "warm_up"),
         (("--ablate", "clip"), "-o FOLDER"),
         (("--ablate", "clip", "-o", "out", "--cross", "c"), "not for --ablate"),
