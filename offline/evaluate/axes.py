@@ -31,6 +31,7 @@ from runtime.contract.drive import EXPRESSIONS, DriveState, coefficients
 from runtime.contract.head_model import IRIS, LOWER_LID, LOWER_LIP_INNER, UPPER_LID, UPPER_LIP_INNER
 from runtime.errors import BadInput
 from runtime.media.pixels import Pixels
+from runtime.naming import unknown
 from runtime.tracking.mesh import FaceMesh
 
 SIZE = 512
@@ -91,12 +92,18 @@ def subject_of(avatar: ShownAvatar) -> Identity:
     )
 
 
-def shots() -> list[Shot]:
-    """All that is asked: neutral, every axis at each strength, every combination, from every side."""
+def shots(views: Sequence[str] = tuple(VIEWS)) -> list[Shot]:
+    """All that is asked: neutral, every axis at each strength, every combination, from each of `views`.
+
+    Raises BadInput on an unknown view.
+    """
+    for view in views:
+        if view not in VIEWS:
+            raise BadInput(unknown("view", view, VIEWS))
     asked: dict[str, Coefficients] = {"neutral": {}}
     asked |= {f"{axis} {strength:g}": {axis: strength} for axis in EXPRESSIONS for strength in STRENGTHS}
     asked |= COMBINATIONS
-    return [Shot(name, view, values) for view in VIEWS for name, values in asked.items()]
+    return [Shot(name, view, values) for view in views for name, values in asked.items()]
 
 
 def measure_axes(

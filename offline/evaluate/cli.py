@@ -11,7 +11,7 @@ from offline.config import add_setting_arguments, setting_values, with_settings
 from offline.evaluate.ablation import FIGURES, REDUCED, TABLES, ablate
 from offline.evaluate.ablation_page import write_ablation_page
 from offline.evaluate.avatars import ShownAvatar, avatar_of_bundle, avatar_of_run
-from offline.evaluate.axes import AxesReport, measure_axes, subject_of
+from offline.evaluate.axes import VIEWS, AxesReport, measure_axes, shots, subject_of
 from offline.evaluate.definitions import METRICS
 from offline.evaluate.drive import Driven, drive
 from offline.evaluate.evaluate import evaluate
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes", action="store_true", help="every coefficient and some combinations against the synthetic subject"
     )
+    parser.add_argument("--views", default=",".join(VIEWS), help="with --axes: from where (default %(default)s)")
     parser.add_argument(
         "--drive", type=Path, action="append", default=[], metavar="VIDEO",
         help="how far the avatar does what the face on this video does; may be given several times",
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.minutes is not None or args.steps is not None or args.set:
         raise BadInput("--minutes, --steps and --set belong to --ablate; a run is measured as it is")
+    shots(args.views.split(","))  # an unknown one is told before minutes are spent
     for video in args.drive:
         if not video.is_file():
             raise BadInput(f"there is no video '{video}'")
@@ -123,7 +125,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _performance(args: argparse.Namespace, avatar: ShownAvatar, folder: Path) -> tuple[AxesReport | None, list[Driven]]:
-    axes = measure_axes(avatar, folder / "axes") if args.axes else None
+    axes = measure_axes(avatar, folder / "axes", shots(args.views.split(","))) if args.axes else None
     return axes, [drive(avatar, video) for video in args.drive]
 
 

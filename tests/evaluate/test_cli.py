@@ -42,6 +42,7 @@ def test_json_is_all_that_goes_to_standard_output(tmp_path: Path, capsys: pytest
         (("run", "--set", "warm_up=5"), "belong to --ablate"),
         (("run", "--drive", "nowhere.mp4"), "there is no video 'nowhere.mp4'"),
         ((str(DEMO),), "say what to measure: --axes, --drive VIDEO"),
+        ((str(DEMO), "--axes", "--views", "frnt"), "front"),
         ((str(DEMO), "--axes", "--frames", "3"), "--frames is for a run's folder"),
         (("--ablate", "nowhere", "-o", "out", "--set", "warmup=5"), "warm_up"),
         (("--ablate", "clip"), "-o FOLDER"),
