@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -36,3 +39,25 @@ def test_an_error_is_told_and_a_death_says_what_to_do() -> None:
         list(in_processes(refuse, [1, 2], 2))
     with pytest.raises(Unavailable, match="run the same command again"):
         list(in_processes(die, [1, 2], 2))
+
+
+def sleep_on(folder: Path, number: int) -> None:
+    (folder / str(number)).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    code = (
+        "from functools import partial; from pathlib import Path; from offline.pool import in_processes;"
+        "from tests.test_pool import sleep_on;"
+        f"list(in_processes(partial(sleep_on, Path({str(tmp_path)!r})), [1, 2], 2))"
+    )
+    root = Path(__file__).parents[1]
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": str(root)})
+    while len(workers := [int(p.read_text() or 0) for p in tmp_path.iterdir()]) < 2 or not all(workers):
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):  # the test's time limit ends a wait in vain
+        time.sleep(0.1)

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from offline.joker.distill.task import BindsViews, LoadPrior, Task, distil_expression
+from offline.pool import end_with_parent
 from offline.training.loop import BAR
 from runtime.errors import Unavailable
 
@@ -103,6 +104,7 @@ def _begin(
     load_prior: LoadPrior,
 ) -> None:  # fmt: skip
     """In a new process: take a device."""
+    end_with_parent()
     torch.set_num_threads(threads)
     device = torch.device(free.get(timeout=60))
     _process.update(device=device, reports=reports, stop=stop, load_prior=_once(load_prior))
