@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from runtime.documents import read_document
+from runtime.documents import TooLarge, read_bounded, read_document
 from runtime.errors import BadInput
 from runtime.naming import shown, unknown
 
@@ -96,15 +96,13 @@ def load(arguments: Mapping[str, Any], environment: Mapping[str, str], file: Pat
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-        content = read_document(data[:MAX_BYTES].decode("utf-8-sig"), str(file))
+        content = read_document(read_bounded(file, MAX_BYTES).decode("utf-8-sig"), str(file))
     except OSError as error:
         raise BadInput(f"cannot read the config file {file}: {error.strerror}") from None
+    except TooLarge:
+        raise BadInput(f"{file} is larger than {MAX_BYTES // 1024} KiB; a file of settings is much smaller") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{file} is not UTF-8 text ({error.reason}); save it as UTF-8 YAML") from None
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"{file} is larger than {MAX_BYTES // 1024} KiB; a file of settings is much smaller")
     if content is None:
         return {}
     if not isinstance(content, dict):

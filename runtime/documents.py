@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -23,6 +24,19 @@ _NULL, _BOOL = "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
 
 class _Loader(yaml.SafeLoader if not yaml.__with_libyaml__ else yaml.CSafeLoader):  # type: ignore[misc]
     """libyaml where it is there: ten times as fast. Neither is asked to build anything but a scalar."""
+
+
+class TooLarge(ValueError):
+    """A file with more bytes than its kind ever has."""
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """A file's bytes, `most` at most; raises TooLarge, having read no more, or what opening it raises."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(f"it is larger than {most // 1024} KiB")
+    return data
 
 
 def read_document(text: str, name: str) -> Any:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from offline.evaluate.avatars import ShownAvatar
-from offline.evaluate.axes import COSINE, GAIN, MOVES, PARTS, VIEWS, AxesReport
+from offline.evaluate.axes import COSINE, GAIN, MOVES, PARTS, AxesReport
 from offline.evaluate.drive import GAIN as DRIVE_GAIN
 from offline.evaluate.drive import Driven
 from offline.evaluate.face_features import FEATURES
@@ -30,7 +30,7 @@ AXES = (
 )
 COMBINED = (
     "Expressions that people make. Mean distance, in px of 512, between the avatar's displacement and the subject's: "
-    "over all 478 landmarks, the lids, the irises and the inner lips, mean over the three sides."
+    "over all 478 landmarks, the lids, the irises and the inner lips, mean over the sides."
 )
 DRIVEN = (
     "MediaPipe reads the driver's face and the avatar's, driven by the live tracking, retargeting and smoothing. "
@@ -79,7 +79,8 @@ def performance_lines(axes: AxesReport | None, driven: Sequence[Driven]) -> Iter
     if axes is not None:
         found = axes.figures["summary"]
         yield f"axes followed, front      {found['followed_front']:>9} of {found['axes_front']}"
-        yield f"axes followed, all sides  {found['followed_all_views']:>9} of {found['axes_all_views']}"
+        if found["axes_all_views"] > found["axes_front"]:
+            yield f"axes followed, all sides  {found['followed_all_views']:>9} of {found['axes_all_views']}"
         for part in ("all", *PARTS):
             error = number(found[f"combinations_{part.replace(' ', '_')}_px"], 1)
             yield f"{'combinations, ' + part:26}{error:>9} px"
@@ -93,9 +94,10 @@ def performance_lines(axes: AxesReport | None, driven: Sequence[Driven]) -> Iter
 
 def _summary(found: dict[str, Any]) -> Html:
     summary = found["summary"]
-    tiles = {
-        "axes followed, front": f"{summary['followed_front']} of {summary['axes_front']}",
-        "axes followed, all sides": f"{summary['followed_all_views']} of {summary['axes_all_views']}",
+    tiles = {"axes followed, front": f"{summary['followed_front']} of {summary['axes_front']}"}
+    if summary["axes_all_views"] > summary["axes_front"]:
+        tiles["axes followed, all sides"] = f"{summary['followed_all_views']} of {summary['axes_all_views']}"
+    tiles |= {
         "lowest cosine": number(summary["lowest_cosine"], 2),
         "faces lost on the avatar": f"{found['lost']} of {found['pictures']}",
     }
@@ -108,17 +110,14 @@ def _axes(found: dict[str, Any]) -> Html:
     rows = []
     for axis, views in found["axes"].items():
         cells = [axis]
-        for view in VIEWS:
-            row = views.get(view)
-            if row is None:
-                cells += ["–", "–", "–"]
-                continue
+        for row in views.values():
             text = f"{number(row['cosine'], 2)} × {number(row['gain'], 2)}"
             kind = {True: "best", False: "", None: "quiet"}[row["followed"]]
             half = f"{number(row['half']['cosine'], 2)} × {number(row['half']['gain'], 2)}"
             cells += [number(row["moved"], 1), span(text, kind) if kind else text, half]  # type: ignore[arg-type]
         rows.append(cells)
-    head = ["axis"] + [f"{view}: {what}" for view in VIEWS for what in ("moves px", "cosine × gain", "at half")]
+    shown: dict[str, Any] = next(iter(found["axes"].values()), {})
+    head = ["axis"] + [f"{view}: {what}" for view in shown for what in ("moves px", "cosine × gain", "at half")]
     return table(head, rows, numbers=range(1, len(head)))
 
 

@@ -38,7 +38,7 @@ from rapidfuzz import process
 
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, gaze_coefficients
 from runtime.contract.names import coefficient
-from runtime.documents import read_document
+from runtime.documents import TooLarge, read_bounded, read_document
 from runtime.driving.channels import GROUPS
 from runtime.driving.easing import EASINGS
 from runtime.driving.language.prompts import parse
@@ -78,14 +78,11 @@ def load_script(path: Path, repertoire: Repertoire = COMMON) -> Script:
     Raises BadInput, naming file and place, where it cannot be used.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise BadInput(f"Cannot read the script '{path}': {error.strerror or error}.") from error
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"The script '{path}' is larger than {MAX_BYTES // 1024} KiB; split it.")
-    try:
-        text = data.decode("utf-8-sig")
+    except TooLarge:
+        raise BadInput(f"The script '{path}' is larger than {MAX_BYTES // 1024} KiB; split it.") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"The script '{path}' is not UTF-8 text; save it as UTF-8 YAML or JSON.") from error
     return parse_script(text, str(path), repertoire)

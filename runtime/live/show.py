@@ -60,8 +60,9 @@ class Live:
         """Whether somebody's camera drives it that others watch."""
         self.broken = False
         """Whether it has failed and will show nothing any more."""
-        self.dropped = dict.fromkeys(("camera", "viewer", "history"), 0)
-        """What those around it had to drop: camera frames not decoded, pictures and histories not sent."""
+        self.dropped = dict.fromkeys(("camera", "viewer", "history", "message"), 0)
+        """What those around it had to drop: camera frames not decoded, pictures and histories not sent,
+        messages not looked at."""
         self.tell_driver: Callable[[Message], None] = lambda message: None
         """Takes what whoever's camera drives it should know."""
         self._totals = totals
@@ -117,6 +118,7 @@ class Live:
             "cameraDropped": self._overwritten + (feed.frames.overwritten if feed else 0) + self.dropped["camera"],
             "viewerDropped": self.fan_out.dropped + self.dropped["viewer"],
             "historyDropped": self.dropped["history"],
+            "messagesRefused": self.dropped["message"],
             "keyframes": self.fan_out.keyframes,
         }
 

@@ -18,7 +18,10 @@ C = TypeVar("C", bound=Counting)
 class Totals(Generic[C]):
     """Who runs now, and the sums over those and all that have ended, which never go back. On the event loop."""
 
-    FIELDS = ("rendered", "skipped", "cameraTracked", "cameraDropped", "viewerDropped", "historyDropped", "keyframes")
+    FIELDS = (
+        "rendered", "skipped", "cameraTracked", "cameraDropped", "viewerDropped", "historyDropped", "messagesRefused",
+        "keyframes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._ended = dict.fromkeys(self.FIELDS, 0)

@@ -26,6 +26,8 @@ def exposition(
     dropped = [(f'{{stage="{stage}"}}', sums[field]) for stage, field in stages_of.items()]
     family("avatar_frames_dropped_total", "counter", "Frames that a stage skipped to stay current.", dropped)
     family("avatar_camera_frames_tracked_total", "counter", "Camera frames tracked.", [("", sums["cameraTracked"])])
+    refused = [("", sums["messagesRefused"])]
+    family("avatar_messages_refused_total", "counter", "Control messages refused while too many waited.", refused)
     family("avatar_keyframes_total", "counter", "Keyframes encoded.", [("", sums["keyframes"])])
     quantiles = [
         (f'{{stage="{stage}",quantile="{q}"}}', times[p] / 1e3)

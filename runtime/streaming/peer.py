@@ -84,7 +84,6 @@ class Peer:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._channels: dict[str, RTCDataChannel] = {}
         self._records: list[list[Any]] = []
-        self.messages_dropped = 0
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sender: Any = None
@@ -219,7 +218,7 @@ class Peer:
         try:
             message = parse_json(text)
             if self._waiting.full():
-                self.messages_dropped += 1
+                self._live.dropped["message"] += 1
                 reply = self._live.control.refuse(message, BUSY)
             else:
                 self._waiting.put_nowait(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 
@@ -98,7 +99,8 @@ def test_a_late_event_loop_is_told_for_a_while(monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.3)  # noqa: ASYNC251 - the loop is to be late
         await asyncio.sleep(0.02)
         now = time.monotonic()
-        assert "event loop was up to 0." in (complaint(pulse, [], now) or "")
+        told = re.search(r"event loop was up to (\d+\.\d) s late", complaint(pulse, [], now) or "")
+        assert told is not None and float(told[1]) >= 0.3  # more where the machine was busy, too
         beating.cancel()
         assert complaint(pulse, [], now + 11.0) is None
 

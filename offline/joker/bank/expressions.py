@@ -21,7 +21,7 @@ from typing import Any
 
 from runtime.contract.bank import BankExpression
 from runtime.contract.drive import BANK, Array, coefficients
-from runtime.documents import read_document
+from runtime.documents import TooLarge, read_bounded, read_document
 from runtime.errors import BadInput
 from runtime.naming import shown, unknown
 
@@ -77,14 +77,13 @@ class DistilledExpression(BankExpression):
 def load_expressions(path: Path) -> list[DistilledExpression]:
     """Read an expression file. Raises BadInput, naming file and place, where it cannot be used."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        document = read_document(read_bounded(path, MAX_BYTES).decode("utf-8-sig"), f"'{path}'")
     except OSError as error:
         raise BadInput(f"cannot read the expressions '{path}': {error.strerror or error}") from error
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"'{path}' is larger than {MAX_BYTES // 1024} KiB; a list of expressions is much smaller")
-    try:
-        document = read_document(data.decode("utf-8-sig"), f"'{path}'")
+    except TooLarge:
+        raise BadInput(
+            f"'{path}' is larger than {MAX_BYTES // 1024} KiB; a list of expressions is much smaller"
+        ) from None
     except UnicodeDecodeError as error:
         raise BadInput(f"'{path}' is not UTF-8 text; save it as UTF-8 YAML") from error
     try:

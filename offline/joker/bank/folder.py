@@ -28,6 +28,7 @@ from offline.files import write_text
 from offline.joker.bank.expressions import NEUTRAL, DistilledExpression, check_list
 from offline.tensors import AGAIN, read_about, read_tensors, write_tensors
 from offline.tri2plane.presets import Preset
+from runtime.documents import read_bounded
 from runtime.errors import BadInput
 from runtime.naming import shown, unknown
 
@@ -145,11 +146,7 @@ def read_info(folder: Path) -> BankInfo:
     """Read and check ``bank.json``. Raises BadInput, saying what to do."""
     path = folder / "bank.json"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES // 1024} KiB")
-        values = json.loads(data)
+        values = json.loads(read_bounded(path, MAX_BYTES))
     except FileNotFoundError:
         raise BadInput(f"'{folder}' is not a bank; make one with: mien distill --reference PHOTO -o {folder}") from None
     except (OSError, ValueError, RecursionError) as error:

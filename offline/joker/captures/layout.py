@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from offline.config import from_mapping
 from offline.files import write_png, write_text
 from runtime.contract.drive import EXPRESSIONS
+from runtime.documents import read_bounded
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -169,11 +170,7 @@ def _read(path: Path) -> NDArray[Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"it is larger than {MAX_BYTES // 2**20} MiB")
-        values = json.loads(data)
+        values = json.loads(read_bounded(path, MAX_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"'{path}' cannot be read ({error})") from error
     if not isinstance(values, dict):
