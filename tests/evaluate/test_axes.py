@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from offline.evaluate.avatars import ShownAvatar
-from offline.evaluate.axes import PARTS, Shot, compare, likeness, measure_axes, shots, subject_of
+from offline.evaluate.axes import PARTS, AxesReport, Shot, compare, likeness, measure_axes, shots, subject_of
 from offline.evaluate.combinations import COMBINATIONS
+from offline.evaluate.performance_page import performance_lines, performance_sections
 from offline.studio.identity import DEMO, Identity
 from offline.studio.render import render
 from runtime.contract.drive import EXPRESSIONS, DriveState
@@ -73,6 +74,13 @@ def test_a_face_that_is_lost_is_counted_and_not_followed() -> None:
     assert lost["lost"] == 3
     assert lost["axes"]["mouthSmileLeft"]["front"]["followed"] is False
     assert lost["summary"]["lowest_cosine"] == -1
+
+
+def test_the_page_shows_the_sides_that_were_measured() -> None:
+    report = AxesReport({"subject": "Mira", "avatar": "a", "engine": "none"} | compare(faces(0.5)), [])
+    page = "".join(performance_sections(report, []))
+    assert "0 of 1" in page and "front: moves px" in page and "left: moves px" not in page and "all sides" not in page
+    assert [line for line in performance_lines(report, []) if "all sides" in line] == []
 
 
 def test_what_is_asked() -> None:

@@ -114,6 +114,8 @@ def test_messages_behind_a_long_script_wait_in_order_and_not_without_bound(monke
                 caller.control.send(json.dumps({"type": "ping", "id": number}))
             await until(lambda: len(caller.messages) >= 9)
             assert {reply["type"] for reply in caller.messages} == {"problem"}, "only those beyond the bound"
+            (live,) = running.server.app.lives()
+            assert live.counters()["messagesRefused"] >= 9
             go_on.set()
             await until(lambda: len(caller.messages) >= MAX_WAITING + 11)
             answered = [reply["id"] for reply in caller.messages if reply["type"] != "problem"]
