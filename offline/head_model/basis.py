@@ -21,11 +21,11 @@ class Similarity:
     rotation: Floats
     shift: Floats
 
-    def __call__(self, points: Floats) -> Floats:
+    def __call__(self, points: NDArray[np.floating]) -> Floats:
         """Points [..., 3] moved."""
         return self.scale * points @ self.rotation.T + self.shift
 
-    def displaced(self, field: Floats) -> Floats:
+    def displaced(self, field: NDArray[np.floating]) -> Floats:
         """Displacements [..., 3] turned and scaled."""
         return self.scale * field @ self.rotation.T
 

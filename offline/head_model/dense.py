@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.head_model.rims import OVERLAP, Rims
 from offline.head_model.traits import traits_vector
 from runtime.contract.axes import Array, rotation_from_angles
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, INDEX
@@ -27,6 +28,10 @@ from runtime.errors import BadInput
 LANDMARKS = 478
 HUMAN_EYE = 0.12
 """dm, the radius of a human eyeball."""
+HUMAN_IRIS = 0.0585
+"""dm, the radius of an iris; they differ little."""
+LID_REACH, LID_CLEARANCE = 1.6, 1.04
+"""Eyeball radii from its centre within which skin is a lid, and which the outside of a lid keeps."""
 REACH = 2.5
 """Standard deviations at which a sampled identity's coefficients are clipped."""
 
@@ -81,6 +86,12 @@ class DenseHead:
     """[K, K], Cholesky factor of the covariance of what traits do not say."""
     regions: Array
     """[R, V], 0..1, how much a vertex belongs to each of `REGIONS`."""
+    lid_upper: NDArray[np.int32]
+    """[2, n], the rims of the upper lids, right eye first, x rising."""
+    lid_lower: NDArray[np.int32]
+    """[2, m]."""
+    lid_weights: Array
+    """[2, V], 0..1, how much a vertex goes with the upper rim beside it."""
 
     @classmethod
     def load(cls, source: Path | None = None) -> DenseHead:
@@ -91,15 +102,18 @@ class DenseHead:
         self, identity: NDArray[np.floating] | None = None, expression: NDArray[np.floating] | None = None
     ) -> Array:
         """Vertices [V, 3] in head space, dm, of coefficients [K] and [52]; None is zeros."""
-        vertices = self.neutral(identity)
+        neutral = self.neutral(identity)
         if expression is None:
-            return vertices
+            return neutral
         expression = np.asarray(expression, np.float32)
-        vertices = vertices + _weighted(self.expression, expression)
+        vertices = neutral + _weighted(self.expression, expression)
+        self._shut_lids(neutral, vertices, expression)
+        centres = self.eye_centres(identity)
+        self._keep_out_of_eyes(neutral, vertices, centres, self.eye_radii(identity))
         carried = (self.part == Part.LOWER_TEETH) | (self.part == Part.TONGUE)
         rotation, shift = self.jaw(expression)
         vertices[carried] = (vertices[carried] - self.jaw_hinge) @ rotation.T + self.jaw_hinge + shift
-        for part, centre, turn in zip(EYES, self.eye_centres(identity), self.eye_turns(expression), strict=True):
+        for part, centre, turn in zip(EYES, centres, self.eye_turns(expression), strict=True):
             ball = self.part == part
             vertices[ball] = (vertices[ball] - centre) @ turn.T + centre
         return vertices
@@ -107,6 +121,25 @@ class DenseHead:
     def neutral(self, identity: NDArray[np.floating] | None = None) -> Array:
         """Vertices [V, 3] of a person without expression."""
         return self.mean.copy() if identity is None else self.mean + _weighted(self.identity, identity)
+
+    def _shut_lids(self, neutral: Array, vertices: Array, expression: Array) -> None:
+        """Changes the upper lids in `vertices` so that a blink shuts the eyes of each person, narrow or wide."""
+        for i, name in enumerate(("eyeBlinkRight", "eyeBlinkLeft")):
+            share = expression[INDEX[name]]
+            if share:
+                rims = Rims(self.lid_upper[i], self.lid_lower[i], self.lid_weights[i])
+                left = rims.gap(neutral + self.expression[INDEX[name]]) - OVERLAP
+                vertices += share * rims.spread(neutral, left)
+
+    def _keep_out_of_eyes(self, neutral: Array, vertices: Array, centres: Array, radii: Array) -> None:
+        """Pushes lids in `vertices` that have got into an eyeball back to its surface."""
+        for centre, radius in zip(centres, radii, strict=True):
+            rest = np.linalg.norm(neutral - centre, axis=1) / radius
+            lids = np.flatnonzero((rest > 1) & (rest < LID_REACH) & ~np.isin(self.part, EYES))
+            away = vertices[lids] - centre
+            distance = np.linalg.norm(away, axis=1) / radius
+            least = np.minimum(rest[lids], LID_CLEARANCE)
+            vertices[lids] += away * np.maximum(least / np.maximum(distance, 1e-3) - 1, 0)[:, None]
 
     def jaw(self, expression: NDArray[np.floating]) -> tuple[Array, Array]:
         """Rotation [3, 3] about `jaw_hinge` and shift [3], dm, of the lower teeth."""
@@ -169,7 +202,7 @@ def _weighted(basis: Array, values: NDArray[np.floating]) -> Array:
 STEP = 4e-5
 """dm; identity and expression are stored in whole multiples of it, as int16."""
 QUANTISED = ("identity", "expression")
-REGIONS = ("lips", "mouth inside", "face", "ears", "eyelids")
+REGIONS = ("lips", "inside mouth", "face", "ears", "eyelids")
 
 
 @cache

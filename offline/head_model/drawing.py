@@ -77,3 +77,33 @@ def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer
     face = np.cross(b - a, c - a)
     normals = np.stack([np.bincount(triangles.T.ravel(), np.tile(face[:, i], 3), len(vertices)) for i in range(3)], -1)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+SKIN, LIPS, WHITE, IRIS, PUPIL, TEETH, TONGUE, INSIDE, BACKDROP = (
+    np.array(c) for c in (
+        (0.78, 0.6, 0.5), (0.72, 0.43, 0.41), (0.95, 0.95, 0.95), (0.35, 0.25, 0.15), (0.03, 0.03, 0.03),
+        (0.92, 0.9, 0.85), (0.75, 0.35, 0.35), (0.3, 0.1, 0.1), (0.75, 0.75, 0.75),
+    )
+)  # fmt: skip
+LIGHT = np.array([0.29, 0.39, 0.87])
+AMBIENT = 0.4
+GAMMA = 1 / 1.6
+
+
+def plain_picture(
+    vertices: NDArray[np.floating],
+    triangles: NDArray[np.integer],
+    colours: NDArray[np.floating],
+    camera: Camera,
+    size: int,
+) -> NDArray[np.uint8]:
+    """RGB [size, size, 3] of a mesh with colours [V, 3], under one light from the upper left of the subject."""
+    drawn = rasterise(vertices, triangles, camera, size)
+    there = drawn.triangle >= 0
+    corners, weights = triangles[drawn.triangle[there]], drawn.weights[there][..., None]
+    normals = (vertex_normals(vertices, triangles)[corners] * weights).sum(1)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    lit = AMBIENT + (1 - AMBIENT) * np.clip(normals @ LIGHT, 0, 1)
+    picture = np.broadcast_to(BACKDROP, (size, size, 3)).copy()
+    picture[there] = (colours[corners] * weights).sum(1) * lit[:, None]
+    return (255 * np.clip(picture, 0, 1) ** GAMMA).astype(np.uint8)

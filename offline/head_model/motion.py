@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.head_model.topology import Floats
 from offline.track.performance import Performance
+from runtime.tracking.bounded import Floats
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.head_model.motion import motion_of
-from offline.head_model.topology import Floats, mirrored
+from offline.head_model.topology import mirrored
 from offline.track.performance import fit_performance
 from runtime.contract.axes import angles_from_rotation
 from runtime.contract.drive import DETAIL, EXPRESSIONS, INDEX
 from runtime.contract.head_model import HeadModel
+from runtime.tracking.bounded import Floats
 from runtime.tracking.fit import Observation
 from runtime.tracking.slide import Slide, turn_features
 

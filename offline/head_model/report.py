@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.head_model.build import authored_model, sequence
+from offline.head_model.build import sequence
+from offline.head_model.dense import DenseHead
+from offline.head_model.landmark_model import landmark_model
 from offline.head_model.motion import Motion, motion_of
 from offline.head_model.refine import refine
 from offline.head_model.topology import mirror_permutation, read_canonical_face
@@ -32,12 +34,13 @@ def measure(seen: Seen, model: HeadModel, slide: Slide | None = None) -> Motion:
 
 def left_out(canonical: Path, seen: dict[str, Seen]) -> Iterator[tuple[str, Motion]]:
     """Each video, measured with a model that was refined on all the others."""
-    authored = authored_model(canonical)
-    permutation = mirror_permutation(read_canonical_face(canonical)[0])
-    sequences = {name: sequence(one, authored) for name, one in seen.items()}
+    face, triangles = read_canonical_face(canonical)
+    start = landmark_model(DenseHead.load(), triangles)
+    permutation = mirror_permutation(face)
+    sequences = {name: sequence(one, start) for name, one in seen.items()}
     for name, one in seen.items():
         others = [s for other, s in sequences.items() if other != name]
-        yield name, measure(one, *refine(authored, Slide.none(), others, permutation))
+        yield name, measure(one, *refine(start, Slide.none(), others, permutation))
 
 
 def row(name: str, motion: Motion) -> str:
