@@ -177,5 +177,5 @@ def _collar(curve: Array, normal: Array) -> tuple[Array, Indices]:
     rows, count = len(profile), len(base)
     grid = np.arange(rows * count).reshape(rows, count)
     a, b, c, d = grid[:-1, :-1].ravel(), grid[:-1, 1:].ravel(), grid[1:, 1:].ravel(), grid[1:, :-1].ravel()
-    triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    triangles = np.concatenate([np.stack([a, c, b], 1), np.stack([a, d, c], 1)])
     return np.concatenate(profile).astype(np.float32), triangles.astype(np.int32)

@@ -69,7 +69,7 @@ STYLES: dict[str, Style] = {
     "bob": Style((1.75, 1.25), count=15000, steps=15, comb="parted", gravity=0.15, fall=1.1, lift=0.13, clump=0.35),
     "long": Style((3.1, 2.5), count=13000, steps=20, comb="parted", gravity=0.15, fall=1.1, lift=0.12, clump=0.4),
     "long wavy": Style((3.0, 2.4), count=12500, steps=24, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6),
-    "fringe": Style((1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.35, fringe=0.6),
+    "fringe": Style((1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.35, fringe=0.40),
     "ponytail": Style((1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="tail"),
     "bun": Style((1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="bun"),
 }  # fmt: skip
@@ -203,11 +203,12 @@ def hair(person: Person, face: Surface, skin: Array, normals: Array, neutral: Ar
 
 
 def _coloured(rng: np.random.Generator, tint: Array, grey: Array | float, count: int) -> Array:
-    """Colours [N, 3] around `tint`; a share `grey` of them is grey."""
+    """Colours [N, 3] around `tint`; a share `grey` is grey."""
     colour = tint[None] * np.exp(rng.normal(0, 0.16, (count, 1)) + rng.normal(0, 0.05, (count, 3)))
-    white = rng.random(count) < grey
-    colour[white] = 0.42 * np.exp(rng.normal(0, 0.18, (int(white.sum()), 1)))
-    return np.asarray(colour)
+    # A drawn strand stands for several hairs, some of them grey.
+    share = np.clip(grey + rng.normal(0, 0.25, count) * np.minimum(1, 4 * np.asarray(grey) * (1 - grey)), 0, 1)[:, None]
+    white = 0.40 * np.exp(rng.normal(0, 0.12, (count, 1)))
+    return np.asarray(colour + share * (white - colour))
 
 
 # ---- the scalp
@@ -266,9 +267,10 @@ def _reach(table: Array, x: float, y: float, z: float) -> float:
 @njit(cache=True, fastmath=True)
 def _grow(
     roots: Array, start: Array, comb: Array, length: Array, height: Array, target: Array, tied: float,
-    table: Array, torso: Array, gravity: float, fall: float, stiff: float, centre: Array, face: float, out: Array,
+    table: Array, torso: Array, gravity: float, fall: float, stiff: float, centre: Array, guard: Array, out: Array,
 ) -> None:  # fmt: skip
-    """Fill strands `out` [N, S, 3]; `height` [N] is how far above the hull each lies, `face` keeps hair off it."""
+    """Fill strands `out` [N, S, 3]; `height` [N] is how far above the hull each lies, `guard` [N] keeps hair
+    off the face, radians from its middle."""
     steps = out.shape[1]
     for n in range(roots.shape[0]):
         x, y, z = roots[n, 0], roots[n, 1], roots[n, 2]
@@ -294,11 +296,12 @@ def _grow(
             dx, dy, dz = dx / norm, dy / norm, dz / norm
             px, py, pz = x + dx * step, y + dy * step, z + dz * step
             # Off the face: what falls before it is pushed to the sides, like a curtain.
+            face = guard[n]
             if face > 0 and py < 0.95 and pz > -0.2:
                 angle = np.arctan2(px, pz + 0.45)
                 limit = face * min((0.95 - py) / 0.45, 1.0)
                 if abs(angle) < limit:
-                    turned = limit if angle >= 0 else -limit
+                    turned = angle + 0.4 * ((limit if angle >= 0 else -limit) - angle)
                     radius = np.sqrt(px * px + (pz + 0.45) ** 2)
                     px, pz = radius * np.sin(turned), radius * np.cos(turned) - 0.45
             ax, ay, az = px - centre[0], py - centre[1], pz - centre[2]
@@ -356,15 +359,17 @@ def _scalp_hair(
     shaggy = (shared * style.clump + own * 0.35 * (1 - 0.5 * style.clump)) * 0.25
     comb = _combed(style.comb, paint, normal)
     if style.comb != "out":
-        comb = comb - (comb * normal).sum(1, keepdims=True) * normal * 0.7
+        comb = comb - (comb * normal).sum(1, keepdims=True) * normal * (1.0 if style.comb in ("side", "back") else 0.7)
     comb = comb + shaggy
     comb /= np.linalg.norm(comb, axis=1, keepdims=True) + 1e-9
     top = np.clip((paint[:, 1] - 0.45) / 0.6, 0, 1)
     length = style.length[1] + (style.length[0] - style.length[1]) * top * top * (3 - 2 * top)
     length = length * np.exp(rng.normal(0, 0.08, len(roots)) + 0.10 * shared[:, 0] * style.clump)
     length *= np.clip(0.35 + depth_in / 0.12, 0.35, 1)
+    fringe = np.zeros(len(roots), bool)
     if style.fringe:
         front = (np.abs(np.arctan2(paint[:, 0], paint[:, 2] + 0.45)) < 0.75) & (paint[:, 1] > 0.85) & (paint[:, 2] > 0.05)
+        fringe = front
         length = np.where(front, style.fringe * np.exp(rng.normal(0, 0.05, len(roots))), length)
     layer = rng.random(len(roots))
     height = style.lift * layer * np.clip(depth_in / 0.25, 0.1, 1)
@@ -379,7 +384,8 @@ def _scalp_hair(
         length = np.where(sideburns, 0.06, length)
     table, torso = hull(skin, face.triangles, face.paint), torso_sides(skin, face.triangles, face.paint)
     strands = np.zeros((len(roots), style.steps, 3), np.float32)
-    guard = 0.95 if style.comb == "parted" else 0.0
+    guard = np.full(len(roots), 0.95 if style.comb in ("parted", "fringe") else 0.0, np.float32)
+    guard[fringe] = 0
     _grow(
         roots, begin.astype(np.float32), comb.astype(np.float32), length.astype(np.float32), height.astype(np.float32),
         target, float(style.tie != "none"), table, torso, style.gravity, style.fall, style.stiff, CENTRE, guard, strands,
@@ -422,7 +428,7 @@ def _combed(name: str, paint: Array, normal: Array) -> Array:
         back = np.clip((-z - 0.2) / 0.6, 0, 1)
         return np.stack([side * (1.0 - 0.7 * back), -0.35 - 0.5 * back, -0.22 - 0.55 * back], 1)
     if name == "fringe":
-        front = np.clip((z + 0.35) / 0.35, 0, 1) * np.clip((y - 0.8) / 0.2, 0, 1) * np.clip((0.62 - np.abs(x)) / 0.1, 0, 1)
+        front = np.clip(z / 0.1, 0, 1) * np.clip((y - 0.8) / 0.1, 0, 1) * np.clip((0.62 - np.abs(x)) / 0.1, 0, 1)
         rest = np.stack([side * 0.9, -0.5 * one, -0.35 * one], 1)
         fore = np.stack([0.35 * x, -0.55 * one, one], 1)
         return rest + (fore - rest) * front[:, None]
@@ -535,7 +541,7 @@ def _beard_hair(
     density = beard_density(face.paint, person.beard)
     lips = (face.regions["lips"] + face.regions["mouth inside"]) > 0.3
     density = np.where(lips, 0, density).astype(np.float32)
-    count, long = {"stubble": (5200, 0.022), "moustache": (1500, 0.14), "goatee": (2600, 0.16), "full": (8500, 0.20)}[person.beard]
+    count, long = {"stubble": (5200, 0.022), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (8500, 0.20)}[person.beard]
     roots, weights = scattered(rng, skin, face.triangles, density, count)
     paint = at(face.paint, face.triangles, (roots, weights))
     normal = at(vertex_normals(skin, face.triangles), face.triangles, (roots, weights))

@@ -17,8 +17,8 @@ from runtime.contract.axes import Array
 
 Colour = tuple[float, float, float]
 SHADOW_SIZE = 640
-AROUND_SIZE = 224
-AROUND = 22
+AROUND_SIZE = 160
+AROUND = 32
 """Directions from which the surroundings are looked at."""
 REACH = 1.75
 """Half the width of a shadow map around the head's middle, dm."""

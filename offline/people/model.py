@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse import identity as identity_matrix
 
 from offline.head_model.dense import EYES, Part
 from offline.people.clothes import Garment, garment
@@ -62,9 +64,15 @@ class Model:
         return self._merged[2]
 
     @cached_property
-    def stiff(self) -> NDArray[np.bool_]:
-        """[vertices], those that stay with the torso."""
-        return self._merged[3]
+    def links(self) -> csr_matrix:
+        """[fine skin]², the mean over a vertex and its neighbours."""
+        sides = self.surface.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+        sides = np.concatenate([sides, sides[:, ::-1]])
+        count = len(self.surface.paint)
+        links = coo_matrix((np.ones(len(sides), np.float32), sides.T), (count, count)).tocsr()
+        links.data[:] = 1
+        links = links + identity_matrix(count, np.float32, "csr")
+        return diags(1 / np.asarray(links.sum(1)).ravel()).astype(np.float32) @ links
 
     @cached_property
     def coarse(self) -> Indices:
@@ -84,33 +92,32 @@ class Model:
         return [placed(row, jaw, self.neutral[part == JAWS[jaw]]) for jaw, row, _ in self.rows]
 
     @cached_property
-    def _merged(self) -> tuple[Indices, NDArray[np.uint8], Array, NDArray[np.bool_]]:
+    def _merged(self) -> tuple[Indices, NDArray[np.uint8], Array]:
         face, head = self.surface, self.surface.head
-        pieces: list[tuple[Indices, Array, Material, bool]] = []
+        pieces: list[tuple[Indices, Array, Material]] = []
         marks = np.stack([face.regions["lips"], face.regions["mouth inside"], face.regions["ears"]], 1)
-        pieces.append((face.triangles[self.bare], np.concatenate([face.paint, marks], 1), Material.SKIN, False))
+        pieces.append((face.triangles[self.bare], np.concatenate([face.paint, marks], 1), Material.SKIN))
         for i, part in enumerate(EYES):
             own = np.flatnonzero(head.part == part)
             ball = head.mean[own] - head.eye_centres()[i]
-            pieces.append((_local(head.triangles, own), np.pad(ball, ((0, 0), (0, 3)), constant_values=float(i)), Material.EYE, False))
+            pieces.append((_local(head.triangles, own), np.pad(ball, ((0, 0), (0, 3)), constant_values=float(i)), Material.EYE))
         own = np.flatnonzero(head.part == Part.TONGUE)
-        pieces.append((_local(head.triangles, own), np.pad(head.mean[own], ((0, 0), (0, 3)), constant_values=1.0), Material.GUM, False))
+        pieces.append((_local(head.triangles, own), np.pad(head.mean[own], ((0, 0), (0, 3)), constant_values=1.0), Material.GUM))
         for (_, row, kind), vertices in zip(self.rows, self._set, strict=True):
-            marks = np.stack([row.number, row.height, np.zeros_like(row.height)], 1)
-            pieces.append((row.triangles, np.concatenate([vertices, marks], 1), kind, False))
-        pieces.append((self.garment.triangles, self.garment.paint, Material.CLOTH, True))
+            marks = np.stack([row.number, row.height, vertices[:, 2]], 1)
+            pieces.append((row.triangles, np.concatenate([vertices, marks], 1), kind))
+        pieces.append((self.garment.triangles, self.garment.paint, Material.CLOTH))
         vertices, triangles = self.glasses
-        pieces.append((triangles, np.pad(vertices, ((0, 0), (0, 3))), Material.FRAME, False))
+        pieces.append((triangles, np.pad(vertices, ((0, 0), (0, 3))), Material.FRAME))
         starts = np.cumsum([0, *(len(p[1]) for p in pieces)])
         return (
             np.concatenate([p[0] + s for p, s in zip(pieces, starts, strict=False)]).astype(np.int32),
             np.concatenate([np.full(len(p[0]), p[2], np.uint8) for p in pieces]),
             np.concatenate([p[1] for p in pieces]).astype(np.float32),
-            np.concatenate([np.full(len(p[1]), p[3]) for p in pieces]),
         )
 
     def vertices(self, expression: NDArray[np.floating]) -> tuple[Array, Array]:
-        """All vertices in head space (garments: torso space), dm, and the head model's alone."""
+        """All vertices in head space, dm, and the head model's alone."""
         head = self.surface.head
         moved = head.vertices(self.identity, expression)
         skin = self.surface.places(moved)
@@ -178,5 +185,5 @@ def _numbers(person: Person) -> Array:
     values[shade.WEAVE] = float(person.garment in ("shirt", "tee", "v-neck"))
     values[shade.PATTERN] = person.pattern
     values[shade.OIL] = person.oil
-    values[shade.PORES] = 0.05 + 0.06 * min(person.age / 60, 1.0)
+    values[shade.PORES] = 0.03 + 0.05 * min(person.age / 60, 1.0)
     return values

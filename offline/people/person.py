@@ -92,7 +92,6 @@ class Person:
             male=male,
             weight=float(np.clip(rng.normal(0, 0.45), -1, 1)),
             ancestry=ancestry,
-            freckles=0.0,
             **_face(rng, age, male, ancestry),
             **_hair(rng, age, male, ancestry),
             **_dress(rng, age),

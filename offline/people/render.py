@@ -36,7 +36,7 @@ from runtime.contract.drive import DriveState
 
 OVER = 2
 """Samples along a pixel's side."""
-SCATTER = ((0.026, (0.38, 0.0, 0.0)), (0.011, (0.42, 0.52, 0.20)))
+SCATTER = ((0.021, (0.36, 0.0, 0.0)), (0.011, (0.42, 0.52, 0.20)))
 """How light spreads under skin: widths (dm) of Gaussians and their shares of red, green and blue; the rest stays where it falls."""
 HAIR = 6
 """In `Render.labels`; the others are `shade.Material` + 1, 0 is nothing."""
@@ -72,12 +72,9 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     places, moved = model.vertices(state.expression)
     hair, count = model.hair, len(model.surface.paint)
     strands = hair.places(places[:count], model.surface.triangles, moved, head.eye_centres(model.identity))
-    stiff = model.stiff
-    world = np.empty_like(places)
     neck = Neck()
     settings = np.array([*neck.pivot, neck.low, neck.high, neck.lean], np.float32)
-    world[~stiff] = to_world(places[~stiff], pose, settings)
-    world[stiff] = places[stiff] + (pose[:, :3] @ neck.pivot + pose[:, 3] - neck.pivot)
+    world = to_world(places, pose, settings)
     hair_world = to_world(strands, pose, settings)
     triangles = model.triangles
     normal = vertex_normals(world, triangles)
@@ -86,6 +83,9 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     rows, surroundings = light.arrays()
     focus = (pose[:, :3] @ MIDDLE + pose[:, 3]).astype(np.float32)
     ambient = _ambient(world, normal, model.coarse, *hair.thinned(hair_world), surroundings, focus)
+    for _ in range(3):
+        # Few directions leave grain on the skin.
+        ambient[:count] = model.links @ ambient[:count]
     key = shadow_matrix(rows[0, :3], SHADOW_SIZE, focus)
     shadow = depths_from(key, SHADOW_SIZE, world, model.coarse, hair_world, hair.starts, 2)
 

@@ -165,6 +165,7 @@ def shade(
                     lit += min(max(1 - (deep - shadow[r, q] - 0.03) / 0.04, 0.0), 1.0)
             lit /= 25
 
+            dx, dy, dz = nx, ny, nz
             rough1, rough2, mix, f0 = 0.5, 0.33, 0.25, 0.028
             red, green, blue = 0.5, 0.5, 0.5
             wrap = 0.0
@@ -191,15 +192,18 @@ def shade(
                 gx = bump * (noise(table, px * 95, py * 95, pz * 95, 0) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 2))
                 gy = bump * (noise(table, px * 95, py * 95, pz * 95, 1) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 3))
                 gz = bump * noise(table, px * 95, py * 95, pz * 95, 3)
+                wx = pose[0, 0] * gx + pose[0, 1] * gy + pose[0, 2] * gz
+                wy = pose[1, 0] * gx + pose[1, 1] * gy + pose[1, 2] * gz
+                wz = pose[2, 0] * gx + pose[2, 1] * gy + pose[2, 2] * gz
+                flat = wx * nx + wy * ny + wz * nz
+                fx, fy, fz = wx - flat * nx, wy - flat * ny, wz - flat * nz
                 # Wrinkles: the height's slope around the axis and upwards.
                 du = (wrinkles[r, q + 1] - wrinkles[r, q]) * (1 - fv) + (wrinkles[r + 1, q + 1] - wrinkles[r + 1, q]) * fv
                 dv = (wrinkles[r + 1, q] - wrinkles[r, q]) * (1 - fu) + (wrinkles[r + 1, q + 1] - wrinkles[r, q + 1]) * fu
                 ax, az = px, pz - MAP_AXIS
                 radius2 = max(ax * ax + az * az, 0.05)
                 slope = du * MAP_WIDTH / (2 * math.pi) / radius2
-                gx += slope * az
-                gz += -slope * ax
-                gy += -dv * MAP_HEIGHT / (MAP_HIGH - MAP_LOW)
+                gx, gy, gz = slope * az, -dv * MAP_HEIGHT / (MAP_HIGH - MAP_LOW), -slope * ax
                 if lip > 0:
                     # Fine lines run down the lips.
                     line = noise(table, px * 55, py * 12, 7.0, 0)
@@ -215,14 +219,19 @@ def shade(
                 nx, ny, nz = nx - (wx - flat * nx), ny - (wy - flat * ny), nz - (wz - flat * nz)
                 norm = 1 / math.sqrt(nx * nx + ny * ny + nz * nz)
                 nx, ny, nz = nx * norm, ny * norm, nz * norm
+                # Pores show in what is mirrored; under the skin their shading is scattered away.
+                dx, dy, dz = nx - 0.15 * fx, ny - 0.15 * fy, nz - 0.15 * fz
+                nx, ny, nz = nx - fx, ny - fy, nz - fz
+                norm = 1 / math.sqrt(nx * nx + ny * ny + nz * nz)
+                nx, ny, nz = nx * norm, ny * norm, nz * norm
                 red = red * (1 - inside) + inside * 0.40
                 green = green * (1 - inside) + inside * 0.10
                 blue = blue * (1 - inside) + inside * 0.10
                 soft = 1.0
                 wrap = 0.12
                 rough1, rough2 = 0.56 - 0.12 * lip, 0.36 - 0.08 * lip
-                mix = 0.35 * oil * person[OIL] + 0.5 * inside
-                shine = (0.35 + 0.65 * oil) * person[OIL] * (1 + 0.5 * lip + inside) * (1 + 0.25 * fine * keep)
+                mix = 0.35 * oil * person[OIL]
+                shine = (0.35 + 0.65 * oil) * person[OIL] * (1 + 0.4 * lip) * (1 - 0.7 * inside) * (1 + 0.25 * fine * keep)
             elif kind == 1:
                 # `paint` is the direction from the eyeball's centre, the pupil at +z.
                 norm = 1 / math.sqrt(px * px + py * py + pz * pz)
@@ -275,7 +284,10 @@ def shade(
                 blue = person[TOOTH_B] * (0.88 + 0.12 * m0) * (0.80 + 0.20 * grade)
                 rough1, rough2, mix, f0 = 0.35, 0.18, 0.5, 0.045
                 wrap = 0.3
-                soft = 0.5
+                soft = 0.4
+                # Light that comes through the lips and from the other teeth, least to those at the back.
+                glow = 0.34 * smoothstep(0.0, 0.30, m2)
+                around0, around1, around2 = around0 + glow * env[1, 0], around1 + glow * env[1, 1], around2 + glow * env[1, 2]
             elif kind == 3:
                 wet = noise(table, px * 40, py * 40, pz * 40, 0)
                 red, green, blue = 0.46 + 0.03 * wet, 0.15 + 0.015 * wet, 0.14 + 0.015 * wet
@@ -310,16 +322,18 @@ def shade(
                 red, green, blue = person[FRAME_R], person[FRAME_G], person[FRAME_B]
                 rough1, rough2, mix, f0 = 0.35, 0.16, 0.6, 0.05
 
+            if kind != 0:
+                dx, dy, dz = nx, ny, nz
             nv = max(nx * vx + ny * vy + nz * vz, 0.02)
             in0, in1, in2 = around0, around1, around2
             s0, s1, s2 = 0.0, 0.0, 0.0
-            hidden = min((around0 + around1 + around2) / (env[1, 0] + env[1, 1] + env[1, 2] + 1e-3), 1.0)
+            hidden = min((in0 + in1 + in2) / (env[1, 0] + env[1, 1] + env[1, 2] + 1e-3), 1.0)
             for n in range(lights.shape[0]):
                 lx, ly, lz = lights[n, 0], lights[n, 1], lights[n, 2]
                 # Without a shadow map of their own the others are kept out of hollows by what is known of them.
                 share = lit if n == 0 else smoothstep(0.05, 0.6, hidden)
                 nl = nx * lx + ny * ly + nz * lz
-                fall = max((nl + wrap) / (1 + wrap), 0.0) * share
+                fall = max((dx * lx + dy * ly + dz * lz + wrap) / (1 + wrap), 0.0) * share
                 in0 += fall * lights[n, 3]
                 in1 += fall * lights[n, 4]
                 in2 += fall * lights[n, 5]

@@ -105,7 +105,7 @@ def skin_map(person: Person) -> Array:
     blood = blood + 0.16 * sum(spot((marks[a] + marks[b]) / 2, (0.20, 0.11, 0.3)) for a, b in ((33, 133), (263, 362)))
     ears = np.clip((np.abs(flat[:, 0]) - 0.72) / 0.08, 0, 1) * (np.abs(flat[:, 1]) < 0.6)
     blood = (blood + 0.45 * ears) * (0.45 + 0.9 * person.ruddy) + 0.07 * blotches * (0.6 + person.ruddy)
-    colour = base[None] * np.exp(blood[:, None] * np.array([-0.06, -0.36, -0.33], np.float32) * (0.35 + 0.9 * min(depth * 1.6, 1)))
+    colour = base[None] * np.exp(blood[:, None] * np.array([-0.02, -0.42, -0.36], np.float32) * (0.35 + 0.9 * min(depth * 1.6, 1)))
     # Thin skin under the eyes is darker, and bluish; lids a little.
     under = sum(spot((marks[i] * 0.6 + marks[j] * 0.4) + np.array([0, -0.01, 0]), (0.15, 0.07, 0.3)) for i, j in ((145, 230), (374, 450)))
     colour *= np.exp(-(0.16 + 0.16 * person.wrinkled) * np.asarray(under)[:, None] * np.array([1.0, 1.1, 0.85], np.float32))
@@ -161,7 +161,7 @@ def _freckle(colour: Array, person: Person, rng: np.random.Generator) -> None:
 # ---- wrinkles
 
 _GROUPS = ("forehead", "glabella", "feet", "fold", "under", "bunny", "chin", "lips", "fine")
-DEEPEST = 0.011
+DEEPEST = 0.008
 """dm, of a line at weight 1."""
 
 
@@ -283,10 +283,10 @@ def wrinkle_weights(expression: NDArray[np.floating], wrinkled: float) -> Array:
                 1.0 * sneer,
                 0.7 * frown + 0.7 * shrug + 0.3 * value("mouthStretch", side),
                 0.9 * pucker + 0.3 * float(expression[INDEX["mouthRollLower"]]),
-                0.15 * smile,
+                0.0,
             ]
         )
     moving = np.array(rows).T * (0.45 + 0.75 * wrinkled)
-    still = np.array([0.75, 0.6, 0.65, 0.9, 0.75, 0.15, 0.55, 0.55, 0.9])[:, None] * wrinkled**1.3
+    still = np.array([0.75, 0.6, 0.65, 0.9, 0.75, 0.15, 0.55, 0.55, 0.35])[:, None] * wrinkled**1.3
     still[3] += 0.12
     return (still + moving).astype(np.float32)

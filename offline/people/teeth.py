@@ -55,7 +55,7 @@ def teeth(jaw: str) -> Row:
     def power(x: Array, n: float) -> Array:
         return np.sign(x) * np.abs(x) ** n
 
-    box_x, box_y = power(np.cos(p), 0.55) * power(np.cos(t), 0.62), power(np.sin(p), 0.55)
+    box_x, box_y = power(np.cos(p), 0.42) * power(np.cos(t), 0.5), power(np.sin(p), 0.5)
     box_z = power(np.cos(p), 0.55) * power(np.sin(t), 0.8)
     i, j = (a.ravel() for a in np.meshgrid(np.arange(ACROSS - 1), np.arange(AROUND), indexing="ij"))
     corner = [i * AROUND + j, i * AROUND + (j + 1) % AROUND, (i + 1) * AROUND + (j + 1) % AROUND, (i + 1) * AROUND + j]
@@ -66,12 +66,11 @@ def teeth(jaw: str) -> Row:
     rows, triangles = [], []
     for side in (-1, 1):
         for n, width in enumerate(widths):
-            half = width / widths.sum() / 2 * 0.985
+            half = width / widths.sum() / 2 * 1.03
             middle = side * (ends[n] + ends[n + 1]) / 2
             crown = CROWN[jaw][n] + 0.03
             # Towards the root a tooth narrows; its edge is flat, a canine's pointed.
-            taper = 1 - 0.16 * np.clip(-box_y * flip * flip, 0, 1) * (box_y < 0)
-            taper = 1 - 0.18 * np.clip((box_y + 1) / 2, 0, 1) ** 2
+            taper = 1 - 0.15 * np.clip((box_y + 1) / 2, 0, 1) ** 2
             lift = 0.012 * (n == 2) * np.abs(box_x) + 0.006 * (n == 1) + rng.normal(0, 0.0025)
             up = (box_y + 1) / 2 * crown + lift
             number = np.full(len(p), rng.random())
@@ -113,7 +112,7 @@ def gums(jaw: str) -> Row:
 def placed(row: Row, jaw: str, sockets: Array) -> Array:
     """Vertices [N, 3] of a row in head space; `sockets` [n, 3] are the head model's vertices of those teeth."""
     low, high = sockets.min(0), sockets.max(0)
-    a, back, front = (high[0] - low[0]) / 2 * 0.87, low[2], high[2] - 0.035
+    a, back, front = (high[0] - low[0]) / 2 * 0.87, low[2], high[2] - 0.06
     edge = low[1] + 0.01 if jaw == "upper" else high[1] - 0.015
     turn = np.linspace(-np.pi / 2, np.pi / 2, 257)
     if jaw == "lower":
