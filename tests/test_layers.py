@@ -39,6 +39,14 @@ ALLOWED = {
         "runtime.machine",
         "runtime.media",
     ),
+    "offline/people": (
+        "offline.people",
+        *SHARED_OFFLINE,
+        "offline.head_model",
+        *TRACKED,
+        "runtime.machine",
+        "runtime.media",
+    ),
     "offline/track": ("offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine", "runtime.media"),
     "offline/tri2plane": ("offline.tri2plane", "offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine"),
     "offline/joker": (

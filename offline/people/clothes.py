@@ -109,11 +109,11 @@ def _draped(places: Array, triangles: Indices, freedom: Array) -> Array:
     smooth = places.astype(np.float64)
     for _ in range(12):
         smooth += 0.6 * freedom[:, None] * (links @ smooth / many[:, None] - smooth)
-    return smooth
+    return smooth.astype(np.float32)
 
 
 def _neckline(face: Surface, skin: Array, normals: Array, below: Array) -> tuple[Array, Array]:
-    """The edge as a closed curve [144, 3] around the neck, from the back over the right, and the skin's normals there."""
+    """The edge as a closed curve [144, 3] around the neck, from behind over the right, and the skin's normals there."""
     a, b = face.subdivision.triangles[:, [0, 1]].T
     crossing = (below[a] > 0) != (below[b] > 0)
     crossing &= (np.abs(face.paint[a, 0]) < 1.2) & (face.paint[a, 1] < -0.7)
@@ -147,7 +147,9 @@ def _sewn(name: str, edge: tuple[Array, Array], lift: float) -> list[tuple[tuple
     if name == "hoodie":
         turn = np.linspace(-np.pi, np.pi, len(curve), endpoint=False)
         back = np.clip((np.abs(turn) - 0.5) / 2.2, 0, 1)
-        path = curve + normal * (0.05 + 0.16 * back)[:, None] + np.array([0.0, 1.0, 0.0]) * (0.02 + 0.02 * back)[:, None]
+        path = (
+            curve + normal * (0.05 + 0.16 * back)[:, None] + np.array([0.0, 1.0, 0.0]) * (0.02 + 0.02 * back)[:, None]
+        )
         return [(tube(path, 0.075 + 0.13 * back, closed=True, flat=0.8), 0.0, around)]
     collar = _collar(curve, normal)
     return [(collar, 0.0, collar[0][:, 1])]

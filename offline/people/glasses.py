@@ -21,7 +21,6 @@ def glasses(name: str, face: Surface, skin: Array, normals: Array) -> tuple[Arra
     if name == "none":
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
     wide, high, power, wire = SHAPES[name]
-    head = face.head
     corners = [skin[np.linalg.norm(face.paint - face.landmarks[i], axis=1).argmin()] for i in (33, 133, 263, 362)]
     eyes = (corners[0] + corners[1]) / 2, (corners[2] + corners[3]) / 2
     bridge = skin[np.linalg.norm(face.paint - face.landmarks[BRIDGE], axis=1).argmin()]
@@ -42,14 +41,18 @@ def glasses(name: str, face: Surface, skin: Array, normals: Array) -> tuple[Arra
         ear = skin[own]
         top = ear[ear[:, 1] > ear[:, 1].max() - 0.12].mean(0)
         rest = np.array([np.abs(skin[own, 0]).min() * side + side * 0.02, top[1] - 0.02, top[2]])
-        wide_at = np.array([side * (max(abs(hinge[0]), abs(rest[0])) + 0.02), (hinge[1] + rest[1]) / 2, (hinge[2] + rest[2]) / 2])
+        wide_at = np.array(
+            [side * (max(abs(hinge[0]), abs(rest[0])) + 0.02), (hinge[1] + rest[1]) / 2, (hinge[2] + rest[2]) / 2]
+        )
         steps = np.linspace(0, 1, 14)[:, None]
         path = (1 - steps) ** 2 * hinge + 2 * steps * (1 - steps) * wide_at + steps**2 * rest
         hook = rest + np.linspace(0.2, 1, 5)[:, None] * np.array([-side * 0.03, -0.16, -0.10])
         pieces.append(tube(np.concatenate([path, hook]), wire * 1.1, closed=False))
     inner = [eyes[0][0] - 0.01 + wide, eyes[1][0] + 0.01 - wide]
     t = np.linspace(0, 1, 9)
-    arch = np.stack([inner[0] + t * (inner[1] - inner[0]), level + 0.25 * high + 0.035 * np.sin(np.pi * t), np.full(9, front)], 1)
+    arch = np.stack(
+        [inner[0] + t * (inner[1] - inner[0]), level + 0.25 * high + 0.035 * np.sin(np.pi * t), np.full(9, front)], 1
+    )
     arch[:, 2] = np.maximum(front - 0.02 + 0.03 * np.sin(np.pi * t), bridge[2] + 0.03)
     pieces.append(tube(arch, wire, closed=False))
     return joined(pieces)

@@ -60,19 +60,54 @@ class Style:
 
 
 STYLES: dict[str, Style] = {
-    "shaved": Style((0.035, 0.03), count=26000, steps=2, comb="out", gravity=0.1, fall=0, lift=0.01, clump=0.0, width=0.0035),
+    "shaved": Style(
+        (0.035, 0.03), count=26000, steps=2, comb="out", gravity=0.1, fall=0, lift=0.01, clump=0.0, width=0.0035
+    ),
     "crop": Style((0.30, 0.12), count=22000, steps=6, comb="forward", gravity=0.12, fall=0.2, lift=0.10, clump=0.25),
-    "side part": Style((0.62, 0.16), count=20000, steps=9, comb="side", gravity=0.10, fall=0.25, stiff=0.45, lift=0.08, clump=0.4),
-    "swept back": Style((0.80, 0.22), count=20000, steps=9, comb="back", gravity=0.10, fall=0.2, stiff=0.45, lift=0.09, clump=0.4),
-    "curly": Style((0.62, 0.45), count=12000, steps=18, comb="out", gravity=0.25, fall=0.45, lift=0.30, curl=0.055, turns=4.5, clump=0.55),
-    "afro": Style((0.75, 0.60), count=15000, steps=16, comb="out", gravity=0.02, fall=0, lift=0.6, curl=0.032, turns=9.0, clump=0.2, width=0.005),
+    "side part": Style(
+        (0.62, 0.16), count=20000, steps=9, comb="side", gravity=0.10, fall=0.25, stiff=0.45, lift=0.08, clump=0.4
+    ),
+    "swept back": Style(
+        (0.80, 0.22), count=20000, steps=9, comb="back", gravity=0.10, fall=0.2, stiff=0.45, lift=0.09, clump=0.4
+    ),
+    "curly": Style(
+        (0.62, 0.45),
+        count=12000,
+        steps=18,
+        comb="out",
+        gravity=0.25,
+        fall=0.45,
+        lift=0.30,
+        curl=0.055,
+        turns=4.5,
+        clump=0.55,
+    ),
+    "afro": Style(
+        (0.75, 0.60),
+        count=15000,
+        steps=16,
+        comb="out",
+        gravity=0.02,
+        fall=0,
+        lift=0.6,
+        curl=0.032,
+        turns=9.0,
+        clump=0.2,
+        width=0.005,
+    ),
     "bob": Style((1.75, 1.25), count=15000, steps=15, comb="parted", gravity=0.15, fall=1.1, lift=0.13, clump=0.35),
     "long": Style((3.1, 2.5), count=13000, steps=20, comb="parted", gravity=0.15, fall=1.1, lift=0.12, clump=0.4),
-    "long wavy": Style((3.0, 2.4), count=12500, steps=24, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6),
-    "fringe": Style((1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.35, fringe=0.40),
-    "ponytail": Style((1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="tail"),
+    "long wavy": Style(
+        (3.0, 2.4), count=12500, steps=24, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6
+    ),
+    "fringe": Style(
+        (1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.35, fringe=0.40
+    ),
+    "ponytail": Style(
+        (1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="tail"
+    ),
     "bun": Style((1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="bun"),
-}  # fmt: skip
+}
 TIES = {"tail": np.array([0.0, 0.62, -1.50], np.float32), "bun": np.array([0.0, 0.85, -1.40], np.float32)}
 
 
@@ -172,9 +207,9 @@ def hair(person: Person, face: Surface, skin: Array, normals: Array, neutral: Ar
     tint = np.array(person.hair, np.float32)
     head_colour = _coloured(rng, tint, person.grey, len(strands))
     # Brows and beards are darker than the hair of the fair, and grey later.
-    dark = np.minimum(tint * 0.75, 0.16)
+    dark = tint * min(0.75, 0.14 / float(tint.max()))
     face_colour = _coloured(rng, dark, np.where(brows, 0.35, 0.9) * person.grey, len(roots))
-    lash_colour = np.broadcast_to(np.minimum(tint * 0.3, 0.02), (len(lashes.share), 3))
+    lash_colour = np.broadcast_to(tint * min(0.3, 0.02 / float(tint.max())), (len(lashes.share), 3))
     counts = np.concatenate([np.full(len(strands), steps), np.full(len(roots), 4), np.full(len(lashes.share), 5)])
     taper = {n: np.clip(np.linspace(1.25, 0.0, n) + 0.25, 0.3, 1.0) for n in (steps, 4, 5)}
     lash_width = np.full(len(lashes.share), 0.0075)
@@ -185,15 +220,19 @@ def hair(person: Person, face: Surface, skin: Array, normals: Array, neutral: Ar
     ]
     fade = np.clip(np.linspace(3.0, 0.0, steps), 0.35, 1.0)
     fade[0] = 0.4
-    opacity = [np.tile(fade, len(strands)) * 0.92, np.tile([0.35, 0.85, 0.8, 0.35], len(roots)), np.tile([0.95, 0.95, 0.9, 0.7, 0.4], len(lashes.share))]
+    opacity: list[NDArray[np.float64]] = [
+        np.tile(fade, len(strands)) * 0.92,
+        np.tile([0.35, 0.85, 0.8, 0.35], len(roots)),
+        np.tile([0.95, 0.95, 0.9, 0.7, 0.4], len(lashes.share)),
+    ]
     colours = [np.repeat(head_colour, steps, 0), np.repeat(face_colour, 4, 0), np.repeat(lash_colour, 5, 0)]
-    deep = [shade.ravel(), np.ones(4 * len(roots)), np.ones(5 * len(lashes.share))]
+    deep = np.concatenate([shade.ravel(), np.ones(4 * len(roots) + 5 * len(lashes.share))])
     return Hair(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         np.concatenate(per_point).astype(np.float32),
         np.concatenate(colours).astype(np.float32),
         np.concatenate(opacity).astype(np.float32),
-        np.concatenate(deep).astype(np.float32),
+        deep.astype(np.float32),
         strands.reshape(-1, 3).astype(np.float32),
         roots,
         weights,
@@ -213,17 +252,26 @@ def _coloured(rng: np.random.Generator, tint: Array, grey: Array | float, count:
 
 # ---- the scalp
 
+
 def hull(places: Array, triangles: NDArray[np.int32], paint: Array) -> Array:
     """[rows, columns], how far (dm) head and neck reach from `CENTRE`: rows from above to below, columns around."""
     kept = (paint[triangles, 1] > -1.3).all(1) & (np.abs(paint[triangles, 0]) < 0.9).all(1)
     corners = places[triangles[kept]]
-    grid = [corners[:, 0], corners[:, 1], corners[:, 2], corners.mean(1), *((corners[:, k] + corners[:, (k + 1) % 3]) / 2 for k in range(3))]
+    grid = [
+        corners[:, 0],
+        corners[:, 1],
+        corners[:, 2],
+        corners.mean(1),
+        *((corners[:, k] + corners[:, (k + 1) % 3]) / 2 for k in range(3)),
+    ]
     away = np.concatenate(grid) - CENTRE
     far = np.linalg.norm(away, axis=1)
     row = np.arccos(np.clip(away[:, 1] / far, -1, 1)) / np.pi * HULL_ROWS
     column = (np.arctan2(away[:, 0], away[:, 2]) / (2 * np.pi) + 0.5) * HULL_COLUMNS
     reach = np.zeros((HULL_ROWS, HULL_COLUMNS), np.float32)
-    np.maximum.at(reach, (row.astype(int).clip(0, HULL_ROWS - 1), column.astype(int) % HULL_COLUMNS), far.astype(np.float32))
+    np.maximum.at(
+        reach, (row.astype(int).clip(0, HULL_ROWS - 1), column.astype(int) % HULL_COLUMNS), far.astype(np.float32)
+    )
     filled = maximum_filter(reach, (3, 5), mode=("nearest", "wrap"))
     filled = np.where(reach > 0, np.maximum(reach, filled - 0.03), filled)
     return np.asarray(gaussian_filter(filled, 0.7, mode=("nearest", "wrap")), np.float32)
@@ -279,7 +327,7 @@ def _grow(
         out[n, 0, 0], out[n, 0, 1], out[n, 0, 2] = x, y, z
         for s in range(1, steps):
             t = s / (steps - 1)
-            wx, wy, wz = comb[n, 0], comb[n, 1] , comb[n, 2]
+            wx, wy, wz = comb[n, 0], comb[n, 1], comb[n, 2]
             if tied > 0:
                 wx, wy, wz = target[0] - x, target[1] - y, target[2] - z
                 norm = np.sqrt(wx * wx + wy * wy + wz * wz) + 1e-6
@@ -340,7 +388,7 @@ def _scalp_hair(
 ) -> tuple[Array, Array, Array]:
     """Strands [N, S, 3] in head space, widths [N], and how deep each point lies [N, S]."""
     if person.hair_style == "bald":
-        return np.zeros((0, 1, 3)), np.zeros(0), np.zeros((0, 1))
+        return np.zeros((0, 1, 3), np.float32), np.zeros(0, np.float32), np.zeros((0, 1), np.float32)
     style = STYLES[person.hair_style]
     inside = scalp(face.paint, person.hairline)
     density = np.clip(inside / 0.05, 0, 1) * (face.regions["ears"] < 0.3) * (face.paint[:, 1] > -0.75)
@@ -368,7 +416,9 @@ def _scalp_hair(
     length *= np.clip(0.35 + depth_in / 0.12, 0.35, 1)
     fringe = np.zeros(len(roots), bool)
     if style.fringe:
-        front = (np.abs(np.arctan2(paint[:, 0], paint[:, 2] + 0.45)) < 0.75) & (paint[:, 1] > 0.85) & (paint[:, 2] > 0.05)
+        front = (
+            (np.abs(np.arctan2(paint[:, 0], paint[:, 2] + 0.45)) < 0.75) & (paint[:, 1] > 0.85) & (paint[:, 2] > 0.05)
+        )
         fringe = front
         length = np.where(front, style.fringe * np.exp(rng.normal(0, 0.05, len(roots))), length)
     layer = rng.random(len(roots))
@@ -388,7 +438,8 @@ def _scalp_hair(
     guard[fringe] = 0
     _grow(
         roots, begin.astype(np.float32), comb.astype(np.float32), length.astype(np.float32), height.astype(np.float32),
-        target, float(style.tie != "none"), table, torso, style.gravity, style.fall, style.stiff, CENTRE, guard, strands,
+        target, float(style.tie != "none"), table, torso, style.gravity, style.fall, style.stiff, CENTRE, guard,
+        strands,
     )  # fmt: skip
     t = np.linspace(0, 1, style.steps)[None, :, None]
     if style.curl or style.wave:
@@ -397,14 +448,21 @@ def _scalp_hair(
     if style.clump and style.tie == "none":
         tip = strands[guides][lock]
         draw = 0.75 * style.clump * t**1.5
-        strands += draw * (tip - strands) * np.clip(1 - np.linalg.norm(paint - paint[guides][lock], axis=1) / 0.3, 0, 1)[:, None, None]
+        strands += (
+            draw
+            * (tip - strands)
+            * np.clip(1 - np.linalg.norm(paint - paint[guides][lock], axis=1) / 0.3, 0, 1)[:, None, None]
+        )
     depth = np.clip(0.35 + 0.65 * layer[:, None] * (0.4 + 0.6 * t[..., 0]), 0, 1)
     width = style.width * np.exp(rng.normal(0, 0.15, len(roots)))
     if style.tie != "none":
         extra = _tied(rng, style, target)
-        strands, depth = np.concatenate([strands, extra]), np.concatenate([depth, 0.5 + 0.5 * rng.random(extra.shape[:2])])
+        strands, depth = (
+            np.concatenate([strands, extra]),
+            np.concatenate([depth, 0.5 + 0.5 * rng.random(extra.shape[:2])]),
+        )
         width = np.concatenate([width, np.full(len(extra), style.width)])
-    return strands, width, depth
+    return strands, width.astype(np.float32), depth.astype(np.float32)
 
 
 def _combed(name: str, paint: Array, normal: Array) -> Array:
@@ -435,7 +493,9 @@ def _combed(name: str, paint: Array, normal: Array) -> Array:
     return np.stack([side * 0.4, -0.8 * one, -0.2 * one], 1)
 
 
-def _curled(rng: np.random.Generator, style: Style, strands: Array, length: Array, lock: NDArray[np.int64], locks: int) -> Array:
+def _curled(
+    rng: np.random.Generator, style: Style, strands: Array, length: Array, lock: NDArray[np.int64], locks: int
+) -> Array:
     """Displacements [N, S, 3]: helices of each lock's own phase, or waves."""
     count, steps, _ = strands.shape
     t = np.linspace(0, 1, steps)[None]
@@ -463,10 +523,22 @@ def _tied(rng: np.random.Generator, style: Style, target: Array) -> Array:
         count = 2600
         angle, radius = rng.uniform(0, 2 * np.pi, count), np.sqrt(rng.random(count))
         swell = 0.05 + 0.13 * np.sin(np.pi * np.clip(steps * 0.85 + 0.1, 0, 1))
-        middle = np.stack([0.03 * np.sin(steps * 5), 0.10 * np.sin(steps * 3) - 2.3 * steps**1.4, -0.42 * np.sin(steps**0.7 * np.pi * 0.85)], 1)
+        middle = np.stack(
+            [
+                0.03 * np.sin(steps * 5),
+                0.10 * np.sin(steps * 3) - 2.3 * steps**1.4,
+                -0.42 * np.sin(steps**0.7 * np.pi * 0.85),
+            ],
+            1,
+        )
         length = rng.uniform(0.8, 1.0, count)[:, None, None]
         ring = np.stack([np.cos(angle) * radius, np.zeros(count), np.sin(angle) * radius], 1)
-        return target + middle[None] * length + ring[:, None] * swell[None, :, None] + rng.normal(0, 0.004, (count, style.steps, 3))
+        return (
+            target
+            + middle[None] * length
+            + ring[:, None] * swell[None, :, None]
+            + rng.normal(0, 0.004, (count, style.steps, 3))
+        )
     count = 2600
     axis = rng.normal(0, 1, (count, 3)) + np.array([0, 0, 1.5])
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)
@@ -485,6 +557,8 @@ _BROWS = {  # upper edge, lower edge, from the inner end outwards
     "Right": ((107, 66, 105, 63, 70), (55, 65, 52, 53, 46)),
     "Left": ((336, 296, 334, 293, 300), (285, 295, 282, 283, 276)),
 }
+
+
 def _face_hair(
     rng: np.random.Generator, person: Person, face: Surface, skin: Array, normals: Array
 ) -> tuple[NDArray[np.int64], Array, Array, Array, NDArray[np.bool_]]:
@@ -492,7 +566,10 @@ def _face_hair(
     batches = [_brow_hair(rng, person, face, skin, side) for side in _BROWS]
     if person.beard != "none":
         batches.append(_beard_hair(rng, person, face, skin))
-    widths = [np.full(len(b[0]), 0.0052 if i < 2 else 0.0045 if person.beard == "stubble" else 0.0055) for i, b in enumerate(batches)]
+    widths = [
+        np.full(len(b[0]), 0.0052 if i < 2 else 0.0045 if person.beard == "stubble" else 0.0055)
+        for i, b in enumerate(batches)
+    ]
     brows = np.concatenate([np.full(len(b[0]), i < 2) for i, b in enumerate(batches)])
     roots, weights, directions = (np.concatenate([b[k] for b in batches]) for k in range(3))
     frame = _frames(skin[face.triangles[roots]])
@@ -514,7 +591,9 @@ def _brow_hair(
     ridge = np.stack([np.interp(t, stops, middle[:, k]) for k in range(3)], 1)
     breadth = np.stack([np.interp(t, stops, (upper - lower)[:, k]) for k in range(3)], 1)
     wanted = ridge + breadth * across[:, None] * 0.75
-    front = np.flatnonzero((face.paint[face.triangles].mean(1)[:, 2] > -0.1) & (face.regions["mouth inside"][face.triangles] < 0.1).all(1))
+    front = np.flatnonzero(
+        (face.paint[face.triangles].mean(1)[:, 2] > -0.1) & (face.regions["inside mouth"][face.triangles] < 0.1).all(1)
+    )
     centres = face.paint[face.triangles[front]].mean(1)
     _, near = cKDTree(centres).query(wanted)
     roots = front[near]
@@ -539,14 +618,18 @@ def _beard_hair(
     rng: np.random.Generator, person: Person, face: Surface, skin: Array
 ) -> tuple[NDArray[np.int64], Array, Array]:
     density = beard_density(face.paint, person.beard)
-    lips = (face.regions["lips"] + face.regions["mouth inside"]) > 0.3
+    lips = (face.regions["lips"] + face.regions["inside mouth"]) > 0.3
     density = np.where(lips, 0, density).astype(np.float32)
-    count, long = {"stubble": (5200, 0.022), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (8500, 0.20)}[person.beard]
+    count, long = {"stubble": (5200, 0.022), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (8500, 0.20)}[
+        person.beard
+    ]
     roots, weights = scattered(rng, skin, face.triangles, density, count)
     paint = at(face.paint, face.triangles, (roots, weights))
     normal = at(vertex_normals(skin, face.triangles), face.triangles, (roots, weights))
     lip = np.clip((paint[:, 1] - face.landmarks[61][1]) / 0.05, 0, 1) * (np.abs(paint[:, 0]) < 0.3)
-    down = np.stack([np.sign(paint[:, 0]) * (0.25 + 0.75 * lip), -1 + 0.45 * lip, 0.15 * np.ones(count)], 1) + rng.normal(0, 0.22, (count, 3))
+    down = np.stack(
+        [np.sign(paint[:, 0]) * (0.25 + 0.75 * lip), -1 + 0.45 * lip, 0.15 * np.ones(count)], 1
+    ) + rng.normal(0, 0.22, (count, 3))
     down -= (down * normal).sum(1, keepdims=True) * normal
     down /= np.linalg.norm(down, axis=1, keepdims=True)
     fade = 0.45 + 0.55 * np.clip(at(density[:, None], face.triangles, (roots, weights))[:, 0], 0, 1)

@@ -95,13 +95,12 @@ def at(values: Array, triangles: Indices, places: tuple[NDArray[np.int64], Array
     return np.einsum("nk,nkc->nc", weights, corners).astype(np.float32)
 
 
-def tube(path: Array, radius: Array | float, *, closed: bool, around: int = 8, flat: float = 1.0) -> tuple[Array, Indices]:
-    """A tube along `path` [N, 3] of a radius [N] dm, `flat` times as thick in its second direction; vertices, triangles."""
+def tube(
+    path: Array, radius: Array | float, *, closed: bool, around: int = 8, flat: float = 1.0
+) -> tuple[Array, Indices]:
+    """Vertices and triangles of a tube along `path` [N, 3] of a radius [N] dm, `flat` times as thick across."""
     count = len(path)
-    if closed:
-        tangent = np.roll(path, -1, 0) - np.roll(path, 1, 0)
-    else:
-        tangent = np.gradient(path, axis=0)
+    tangent = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     up = np.where(np.abs(tangent[:, 1:2]) < 0.9, np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]))
     side = np.cross(tangent, up)

@@ -11,13 +11,14 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.sparse import identity as identity_matrix
 
 from offline.head_model.dense import EYES, Part
+from offline.head_model.traits import ANCESTRIES
+from offline.people import shade
 from offline.people.clothes import Garment, garment
 from offline.people.glasses import glasses
 from offline.people.hair import Hair, hair
 from offline.people.mesh import Indices, vertex_normals
 from offline.people.person import Person
 from offline.people.shade import PARAMETERS, Material
-from offline.people import shade
 from offline.people.skin import skin_map, wrinkle_maps
 from offline.people.surface import Surface, surface
 from offline.people.teeth import Row, gums, placed, teeth
@@ -95,14 +96,18 @@ class Model:
     def _merged(self) -> tuple[Indices, NDArray[np.uint8], Array]:
         face, head = self.surface, self.surface.head
         pieces: list[tuple[Indices, Array, Material]] = []
-        marks = np.stack([face.regions["lips"], face.regions["mouth inside"], face.regions["ears"]], 1)
+        marks = np.stack([face.regions["lips"], face.regions["inside mouth"], face.regions["ears"]], 1)
         pieces.append((face.triangles[self.bare], np.concatenate([face.paint, marks], 1), Material.SKIN))
         for i, part in enumerate(EYES):
             own = np.flatnonzero(head.part == part)
             ball = head.mean[own] - head.eye_centres()[i]
-            pieces.append((_local(head.triangles, own), np.pad(ball, ((0, 0), (0, 3)), constant_values=float(i)), Material.EYE))
+            pieces.append(
+                (_local(head.triangles, own), np.pad(ball, ((0, 0), (0, 3)), constant_values=float(i)), Material.EYE)
+            )
         own = np.flatnonzero(head.part == Part.TONGUE)
-        pieces.append((_local(head.triangles, own), np.pad(head.mean[own], ((0, 0), (0, 3)), constant_values=1.0), Material.GUM))
+        pieces.append(
+            (_local(head.triangles, own), np.pad(head.mean[own], ((0, 0), (0, 3)), constant_values=1.0), Material.GUM)
+        )
         for (_, row, kind), vertices in zip(self.rows, self._set, strict=True):
             marks = np.stack([row.number, row.height, vertices[:, 2]], 1)
             pieces.append((row.triangles, np.concatenate([vertices, marks], 1), kind))
@@ -144,7 +149,11 @@ def prepared(person: Person) -> Model:
     face = surface()
     rng = np.random.default_rng([person.seed, 0xFACE])
     identity = face.head.sample_identity(
-        rng, age=person.age, male=person.male, weight=person.weight, ancestry=person.ancestry
+        rng,
+        age=person.age,
+        male=person.male,
+        weight=person.weight,
+        ancestry=dict(zip(ANCESTRIES, person.ancestry, strict=True)),
     )
     if person.identity is not None:
         identity = np.array(person.identity, np.float32)
@@ -176,7 +185,11 @@ def _numbers(person: Person) -> Array:
     values[[shade.TRIM_R, shade.TRIM_G, shade.TRIM_B]] = person.trim
     values[[shade.FRAME_R, shade.FRAME_G, shade.FRAME_B]] = person.frame
     yellow = rng.uniform(0, 0.6) + 0.5 * person.wrinkled
-    values[[shade.TOOTH_R, shade.TOOTH_G, shade.TOOTH_B]] = 0.80 - 0.06 * yellow, 0.75 - 0.10 * yellow, 0.68 - 0.18 * yellow
+    values[[shade.TOOTH_R, shade.TOOTH_G, shade.TOOTH_B]] = (
+        0.80 - 0.06 * yellow,
+        0.75 - 0.10 * yellow,
+        0.68 - 0.18 * yellow,
+    )
     values[shade.RING] = rng.uniform(0.55, 0.9)
     values[shade.IRIS_ANGLE] = 0.40 * rng.uniform(0.96, 1.05)
     values[shade.INNER] = rng.uniform(0.1, 0.9)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Colour = tuple[float, float, float]
 """Linear-light RGB, 0..1."""
+Shares = tuple[float, float, float]
 
 _SKIN: tuple[Colour, ...] = (
     (0.72, 0.475, 0.375), (0.62, 0.385, 0.285), (0.52, 0.300, 0.205), (0.38, 0.200, 0.125), (0.23, 0.110, 0.065),
@@ -16,20 +18,48 @@ _SKIN: tuple[Colour, ...] = (
 )  # fmt: skip
 """From fair to dark."""
 _HAIR: dict[str, Colour] = {
-    "black": (0.012, 0.010, 0.010), "dark brown": (0.032, 0.019, 0.012), "brown": (0.075, 0.040, 0.021),
-    "chestnut": (0.11, 0.045, 0.021), "dark blond": (0.20, 0.125, 0.062), "blond": (0.40, 0.275, 0.145), "red": (0.22, 0.062, 0.020),
-}  # fmt: skip
-_GREY: Colour = (0.46, 0.45, 0.44)
+    "black": (0.012, 0.010, 0.010),
+    "dark brown": (0.032, 0.019, 0.012),
+    "brown": (0.075, 0.040, 0.021),
+    "chestnut": (0.11, 0.045, 0.021),
+    "dark blond": (0.20, 0.125, 0.062),
+    "blond": (0.40, 0.275, 0.145),
+    "red": (0.22, 0.062, 0.020),
+}
 _IRIS: dict[str, Colour] = {
     "dark brown": (0.035, 0.016, 0.008), "brown": (0.085, 0.040, 0.016), "hazel": (0.12, 0.085, 0.030),
     "green": (0.095, 0.135, 0.070), "grey": (0.15, 0.18, 0.19), "blue": (0.085, 0.16, 0.27),
 }  # fmt: skip
 _CLOTH: tuple[Colour, ...] = (
-    (0.055, 0.11, 0.19), (0.25, 0.06, 0.06), (0.07, 0.13, 0.085), (0.45, 0.40, 0.33), (0.045, 0.045, 0.052), (0.62, 0.62, 0.62),
-    (0.33, 0.19, 0.07), (0.16, 0.07, 0.17), (0.18, 0.25, 0.32), (0.38, 0.22, 0.21), (0.10, 0.10, 0.11), (0.30, 0.36, 0.26),
-)  # fmt: skip
+    (0.055, 0.11, 0.19),
+    (0.25, 0.06, 0.06),
+    (0.07, 0.13, 0.085),
+    (0.45, 0.40, 0.33),
+    (0.045, 0.045, 0.052),
+    (0.62, 0.62, 0.62),
+    (0.33, 0.19, 0.07),
+    (0.16, 0.07, 0.17),
+    (0.18, 0.25, 0.32),
+    (0.38, 0.22, 0.21),
+    (0.10, 0.10, 0.11),
+    (0.30, 0.36, 0.26),
+)
 GARMENTS = ("tee", "v-neck", "shirt", "turtleneck", "hoodie")
-STYLES = ("bald", "shaved", "crop", "side part", "swept back", "curly", "afro", "bob", "long", "long wavy", "fringe", "ponytail", "bun")
+STYLES = (
+    "bald",
+    "shaved",
+    "crop",
+    "side part",
+    "swept back",
+    "curly",
+    "afro",
+    "bob",
+    "long",
+    "long wavy",
+    "fringe",
+    "ponytail",
+    "bun",
+)
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 
@@ -43,7 +73,8 @@ class Person:
     age: float = 30.0
     male: float = 0.0
     weight: float = 0.0
-    ancestry: dict[str, float] = field(default_factory=lambda: {"caucasian": 1.0})
+    ancestry: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    """Shares of `offline.head_model.traits.ANCESTRIES`."""
     skin: Colour = (0.66, 0.42, 0.31)
     ruddy: float = 0.5
     freckles: float = 0.0
@@ -79,12 +110,11 @@ class Person:
         rng = np.random.default_rng([seed, 0x9E0])
         age = float(rng.choice([rng.uniform(8, 16), rng.uniform(17, 45), rng.uniform(45, 80)], p=[0.12, 0.55, 0.33]))
         male = float(rng.random() < 0.5)
-        name = ("african", "asian", "caucasian")[int(rng.choice(3, p=[0.28, 0.30, 0.42]))]
-        ancestry = {name: 1.0}
+        shares = np.eye(3)[int(rng.choice(3, p=[0.28, 0.30, 0.42]))]
         if rng.random() < 0.2:
-            other = ("african", "asian", "caucasian")[int(rng.integers(3))]
-            share = float(rng.uniform(0.2, 0.5))
-            ancestry = {name: 1.0} if other == name else {name: 1 - share, other: share}
+            shares = shares + (np.eye(3)[int(rng.integers(3))] - shares) * rng.uniform(0.2, 0.5)
+        african, asian, caucasian = (float(s) for s in shares)
+        ancestry = (african, asian, caucasian)
         return cls(
             name=f"Person {seed}",
             seed=seed,
@@ -97,9 +127,9 @@ class Person:
             **_dress(rng, age),
         )
 
-    def with_(self, **changes: object) -> Person:
+    def with_(self, **changes: Any) -> Person:
         """The same person but for what is named."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
 
 def _mixed(colours: tuple[Colour, ...], t: float) -> NDArray[np.float64]:
@@ -113,20 +143,19 @@ def _colour(values: NDArray[np.float64]) -> Colour:
     return r, g, b
 
 
-def _share(ancestry: dict[str, float], name: str) -> float:
-    return ancestry.get(name, 0.0) / sum(ancestry.values())
-
-
-def _face(rng: np.random.Generator, age: float, male: float, ancestry: dict[str, float]) -> dict[str, object]:
-    tone = _share(ancestry, "african") * rng.uniform(0.62, 1.0) + _share(ancestry, "asian") * rng.uniform(0.12, 0.62)
-    tone += _share(ancestry, "caucasian") * rng.uniform(0.0, 0.38)
+def _face(rng: np.random.Generator, age: float, male: float, ancestry: Shares) -> dict[str, Any]:
+    african, asian, caucasian = ancestry
+    tone = african * rng.uniform(0.60, 1.0) + asian * rng.uniform(0.12, 0.60) + caucasian * rng.uniform(0.0, 0.38)
     skin = _mixed(_SKIN, tone) * np.exp(rng.normal(0, 0.03)) * np.exp(rng.normal(0, [0.01, 0.02, 0.035]))
     fair = max(0.0, 1 - tone / 0.3)
     red_lip = rng.uniform(0.0, 1.0) if not male and age > 15 and rng.random() < 0.35 else 0.0
-    lip = skin * np.array([0.80, 0.50, 0.52]) + np.array([0.035, 0.0, 0.008])
+    pale = min(float(skin[0]) / 0.55, 1.0)
+    lip = skin * (np.array([0.80, 0.50, 0.52]) * pale + np.array([0.92, 0.70, 0.74]) * (1 - pale)) + np.array(
+        [0.03, 0.0, 0.008]
+    )
     paint = np.array([[0.40, 0.035, 0.045], [0.42, 0.12, 0.13], [0.30, 0.08, 0.07]][int(rng.integers(3))])
     lip = lip * (1 - 0.7 * red_lip) + 0.7 * red_lip * paint
-    pale_eyes = _share(ancestry, "caucasian") > 0.7 and rng.random() < 0.62
+    pale_eyes = caucasian > 0.7 and rng.random() < 0.62
     names = ("hazel", "green", "grey", "blue", "blue") if pale_eyes else ("dark brown", "dark brown", "brown")
     iris = np.array(_IRIS[str(rng.choice(names))]) * np.exp(rng.normal(0, 0.15, 3))
     return {
@@ -141,8 +170,8 @@ def _face(rng: np.random.Generator, age: float, male: float, ancestry: dict[str,
     }
 
 
-def _hair(rng: np.random.Generator, age: float, male: float, ancestry: dict[str, float]) -> dict[str, object]:
-    caucasian, african = _share(ancestry, "caucasian"), _share(ancestry, "african")
+def _hair(rng: np.random.Generator, age: float, male: float, ancestry: Shares) -> dict[str, Any]:
+    african, _, caucasian = ancestry
     if caucasian > 0.7:
         name = str(rng.choice(list(_HAIR), p=[0.08, 0.22, 0.24, 0.13, 0.15, 0.11, 0.07]))
     else:
@@ -159,14 +188,20 @@ def _hair(rng: np.random.Generator, age: float, male: float, ancestry: dict[str,
         if age < 17:
             odds = odds * [1.2, 1.3, 0.4, 1.2, 0.4, 0.0, 0.6, 2.5, 0.3]
         if african > 0.5:
-            names, odds = ["shaved", "crop", "bald", "afro", "curly", "bun"], np.array([0.3, 0.25, 0.13 * (age > 17), 0.15, 0.12, 0.05])
+            names, odds = (
+                ["shaved", "crop", "bald", "afro", "curly", "bun"],
+                np.array([0.3, 0.25, 0.13 * (age > 17), 0.15, 0.12, 0.05]),
+            )
     else:
         names = ["long", "long wavy", "bob", "ponytail", "bun", "fringe", "side part", "curly", "swept back", "crop"]
         odds = np.array([0.20, 0.20, 0.15, 0.13, 0.09, 0.07, 0.04, 0.06, 0.02, 0.04])
         if age > 55:
             odds = odds * [0.5, 0.5, 1.3, 0.6, 1.3, 0.5, 2.5, 1.5, 2, 3.0]
         if african > 0.5:
-            names, odds = ["afro", "curly", "bun", "ponytail", "crop", "bob", "long"], np.array([0.27, 0.22, 0.17, 0.12, 0.1, 0.06, 0.06])
+            names, odds = (
+                ["afro", "curly", "bun", "ponytail", "crop", "bob", "long"],
+                np.array([0.27, 0.22, 0.17, 0.12, 0.1, 0.06, 0.06]),
+            )
     style = str(rng.choice(names, p=odds / odds.sum()))
     beards = {name: odds for name, odds in zip(BEARDS, [0.4, 0.26, 0.06, 0.10, 0.18], strict=True)}
     grown = male and age > 20
@@ -181,10 +216,16 @@ def _hair(rng: np.random.Generator, age: float, male: float, ancestry: dict[str,
     }
 
 
-def _dress(rng: np.random.Generator, age: float) -> dict[str, object]:
+def _dress(rng: np.random.Generator, age: float) -> dict[str, Any]:
     cloth, trim = (_CLOTH[int(i)] for i in rng.choice(len(_CLOTH), 2, replace=False))
     odds = np.array([0.32, 0.16, 0.22, 0.12, 0.18 * (age < 50)])
-    frames: tuple[Colour, ...] = ((0.015, 0.013, 0.012), (0.10, 0.04, 0.015), (0.28, 0.27, 0.26), (0.35, 0.24, 0.08), (0.03, 0.05, 0.12))
+    frames: tuple[Colour, ...] = (
+        (0.015, 0.013, 0.012),
+        (0.10, 0.04, 0.015),
+        (0.28, 0.27, 0.26),
+        (0.35, 0.24, 0.08),
+        (0.03, 0.05, 0.12),
+    )
     return {
         "garment": str(rng.choice(GARMENTS, p=odds / odds.sum())),
         "cloth": cloth,
@@ -194,3 +235,10 @@ def _dress(rng: np.random.Generator, age: float) -> dict[str, object]:
         "frame": frames[int(rng.integers(len(frames)))],
         "lighting": str(rng.choice(["studio", "window", "overcast", "evening", "office", "lamp"])),
     }
+
+
+DEMOS: dict[str, Person] = {
+    "mira": Person.from_seed(35).with_(name="Mira"),
+    "tom": Person.from_seed(34).with_(name="Tom"),
+}
+"""The demo avatars' subjects."""

@@ -17,13 +17,13 @@ from offline.people.light import (
     SHADOW_SIZE,
     Lighting,
     depths_from,
+    develop,
     directions,
+    display_table,
     gather,
     radiance_from,
     seen_from,
     shadow_matrix,
-    develop,
-    display_table,
 )
 from offline.people.mesh import vertex_normals
 from offline.people.model import Model
@@ -37,9 +37,7 @@ from runtime.contract.drive import DriveState
 OVER = 2
 """Samples along a pixel's side."""
 SCATTER = ((0.021, (0.36, 0.0, 0.0)), (0.011, (0.42, 0.52, 0.20)))
-"""How light spreads under skin: widths (dm) of Gaussians and their shares of red, green and blue; the rest stays where it falls."""
-HAIR = 6
-"""In `Render.labels`; the others are `shade.Material` + 1, 0 is nothing."""
+"""How light spreads under skin: widths (dm) of Gaussians and their shares of red, green and blue; the rest stays."""
 
 
 class Render(NamedTuple):
@@ -228,7 +226,6 @@ def _shade_hair(
             ox, oy, oz = ox * norm, oy * norm, oz * norm
             open_ = 0.25 + 0.75 * deep[p]
             red = green = blue = 0.0
-            w0 = w1 = w2 = 0.0
             for n in range(lights.shape[0]):
                 lx, ly, lz = lights[n, 0], lights[n, 1], lights[n, 2]
                 facing = ox * lx + oy * ly + oz * lz
@@ -239,8 +236,8 @@ def _shade_hair(
                 sl, sv = np.sqrt(max(1 - tl * tl, 0.0)), np.sqrt(max(1 - tv * tv, 0.0))
                 # The cone that a strand mirrors into: cosine of how far off it the eye is.
                 angle = np.arcsin(min(max(tl, -1.0), 1.0)) + np.arcsin(min(max(tv, -1.0), 1.0))
-                one = np.exp(-((angle + 0.14 + jitter) / 0.16) ** 2)
-                two = np.exp(-((angle - 0.20 + jitter) / 0.28) ** 2)
+                one = np.exp(-(((angle + 0.14 + jitter) / 0.16) ** 2))
+                two = np.exp(-(((angle - 0.20 + jitter) / 0.28) ** 2))
                 w = share * sl * sv
                 for k in range(3):
                     value = lights[n, 3 + k] * (colour[p, k] * share * diffuse * 0.85)
@@ -252,7 +249,9 @@ def _shade_hair(
                     else:
                         blue += value
             for k in range(3):
-                around = env[1, k] + (env[2, k] - env[1, k]) * oy if oy > 0 else env[1, k] + (env[1, k] - env[0, k]) * oy
+                around = (
+                    env[1, k] + (env[2, k] - env[1, k]) * oy if oy > 0 else env[1, k] + (env[1, k] - env[0, k]) * oy
+                )
                 value = around * open_ * (colour[p, k] * 0.9 + 0.006)
                 out[p, k] = value + (red if k == 0 else green if k == 1 else blue)
 

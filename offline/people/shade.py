@@ -1,8 +1,8 @@
 """What every sample of the picture looks like: one compiled loop over the rasterised samples.
 
-Reflected light is split in three, so that light can spread under the skin in between: what falls in (`light`), what share
-of it the surface gives back (`albedo`), and what is mirrored (`gloss`). The lobes of gloss are GGX (Walter et al. 2007) with
-Schlick's Fresnel term.
+Reflected light is split in three, so that light can spread under the skin in between: what falls in (`light`), what
+share of it the surface gives back (`albedo`), and what is mirrored (`gloss`). The lobes of gloss are GGX (Walter et al.
+2007) with Schlick's Fresnel term.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ MAP_LOW, MAP_HIGH = -2.2, 1.8
 MAP_AXIS = -0.45
 """Heights (dm) of the lowest and the highest row, and the axis' z, in the mean head's space."""
 
-(IRIS_R, IRIS_G, IRIS_B, RING, PUPIL, INNER, SCLERA_RED, IRIS_ANGLE, TOOTH_R, TOOTH_G, TOOTH_B, CLOTH_R, CLOTH_G, CLOTH_B,
- TRIM_R, TRIM_G, TRIM_B, WEAVE, PATTERN, FRAME_R, FRAME_G, FRAME_B, OIL, PORES, LIP_R, LIP_G, LIP_B) = range(27)  # fmt: skip
+(
+    IRIS_R, IRIS_G, IRIS_B, RING, PUPIL, INNER, SCLERA_RED, IRIS_ANGLE, TOOTH_R, TOOTH_G, TOOTH_B,
+    CLOTH_R, CLOTH_G, CLOTH_B, TRIM_R, TRIM_G, TRIM_B, WEAVE, PATTERN, FRAME_R, FRAME_G, FRAME_B,
+    OIL, PORES, LIP_R, LIP_G, LIP_B,
+) = range(27)  # fmt: skip
 PARAMETERS = 27
 """What of a person the loop reads."""
 
@@ -176,21 +179,47 @@ def shade(
                 q, r = int(column), int(row)
                 fu, fv = column - q, row - r
                 w00, w01, w10, w11 = (1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv
-                red = w00 * skin_map[r, q, 0] + w01 * skin_map[r, q + 1, 0] + w10 * skin_map[r + 1, q, 0] + w11 * skin_map[r + 1, q + 1, 0]
-                green = w00 * skin_map[r, q, 1] + w01 * skin_map[r, q + 1, 1] + w10 * skin_map[r + 1, q, 1] + w11 * skin_map[r + 1, q + 1, 1]
-                blue = w00 * skin_map[r, q, 2] + w01 * skin_map[r, q + 1, 2] + w10 * skin_map[r + 1, q, 2] + w11 * skin_map[r + 1, q + 1, 2]
-                oil = w00 * skin_map[r, q, 3] + w01 * skin_map[r, q + 1, 3] + w10 * skin_map[r + 1, q, 3] + w11 * skin_map[r + 1, q + 1, 3]
+                red = (
+                    w00 * skin_map[r, q, 0]
+                    + w01 * skin_map[r, q + 1, 0]
+                    + w10 * skin_map[r + 1, q, 0]
+                    + w11 * skin_map[r + 1, q + 1, 0]
+                )
+                green = (
+                    w00 * skin_map[r, q, 1]
+                    + w01 * skin_map[r, q + 1, 1]
+                    + w10 * skin_map[r + 1, q, 1]
+                    + w11 * skin_map[r + 1, q + 1, 1]
+                )
+                blue = (
+                    w00 * skin_map[r, q, 2]
+                    + w01 * skin_map[r, q + 1, 2]
+                    + w10 * skin_map[r + 1, q, 2]
+                    + w11 * skin_map[r + 1, q + 1, 2]
+                )
+                oil = (
+                    w00 * skin_map[r, q, 3]
+                    + w01 * skin_map[r, q + 1, 3]
+                    + w10 * skin_map[r + 1, q, 3]
+                    + w11 * skin_map[r + 1, q + 1, 3]
+                )
                 lip = smoothstep(0.25, 0.75, m0)
                 inside = smoothstep(0.3, 0.8, m1)
                 # Mottling and pores; finer than a sample they would only flicker.
-                mottle = 0.5 * noise(table, px * 14, py * 14, pz * 14, 0) + 0.5 * noise(table, px * 37, py * 37, pz * 37, 1)
+                mottle = 0.5 * noise(table, px * 14, py * 14, pz * 14, 0) + 0.5 * noise(
+                    table, px * 37, py * 37, pz * 37, 1
+                )
                 fine = noise(table, px * 110, py * 110, pz * 110, 2)
                 keep = 1 - smoothstep(0.006, 0.02, footprint)
                 tone = 1 + 0.035 * mottle + 0.02 * fine * keep
                 red, green, blue = red * tone, green * tone * (1 - 0.02 * mottle), blue * tone * (1 - 0.02 * mottle)
                 bump = person[PORES] * keep * (1 - 0.6 * lip)
-                gx = bump * (noise(table, px * 95, py * 95, pz * 95, 0) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 2))
-                gy = bump * (noise(table, px * 95, py * 95, pz * 95, 1) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 3))
+                gx = bump * (
+                    noise(table, px * 95, py * 95, pz * 95, 0) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 2)
+                )
+                gy = bump * (
+                    noise(table, px * 95, py * 95, pz * 95, 1) + 0.6 * noise(table, px * 45, py * 45, pz * 45, 3)
+                )
                 gz = bump * noise(table, px * 95, py * 95, pz * 95, 3)
                 wx = pose[0, 0] * gx + pose[0, 1] * gy + pose[0, 2] * gz
                 wy = pose[1, 0] * gx + pose[1, 1] * gy + pose[1, 2] * gz
@@ -198,8 +227,12 @@ def shade(
                 flat = wx * nx + wy * ny + wz * nz
                 fx, fy, fz = wx - flat * nx, wy - flat * ny, wz - flat * nz
                 # Wrinkles: the height's slope around the axis and upwards.
-                du = (wrinkles[r, q + 1] - wrinkles[r, q]) * (1 - fv) + (wrinkles[r + 1, q + 1] - wrinkles[r + 1, q]) * fv
-                dv = (wrinkles[r + 1, q] - wrinkles[r, q]) * (1 - fu) + (wrinkles[r + 1, q + 1] - wrinkles[r, q + 1]) * fu
+                du = (wrinkles[r, q + 1] - wrinkles[r, q]) * (1 - fv) + (
+                    wrinkles[r + 1, q + 1] - wrinkles[r + 1, q]
+                ) * fv
+                dv = (wrinkles[r + 1, q] - wrinkles[r, q]) * (1 - fu) + (
+                    wrinkles[r + 1, q + 1] - wrinkles[r, q + 1]
+                ) * fu
                 ax, az = px, pz - MAP_AXIS
                 radius2 = max(ax * ax + az * az, 0.05)
                 slope = du * MAP_WIDTH / (2 * math.pi) / radius2
@@ -231,7 +264,9 @@ def shade(
                 wrap = 0.12
                 rough1, rough2 = 0.56 - 0.12 * lip, 0.36 - 0.08 * lip
                 mix = 0.35 * oil * person[OIL]
-                shine = (0.35 + 0.65 * oil) * person[OIL] * (1 + 0.4 * lip) * (1 - 0.7 * inside) * (1 + 0.25 * fine * keep)
+                shine = (
+                    (0.35 + 0.65 * oil) * person[OIL] * (1 + 0.4 * lip) * (1 - 0.7 * inside) * (1 + 0.25 * fine * keep)
+                )
             elif kind == 1:
                 # `paint` is the direction from the eyeball's centre, the pupil at +z.
                 norm = 1 / math.sqrt(px * px + py * py + pz * pz)
@@ -287,7 +322,11 @@ def shade(
                 soft = 0.4
                 # Light that comes through the lips and from the other teeth, least to those at the back.
                 glow = 0.34 * smoothstep(0.0, 0.30, m2)
-                around0, around1, around2 = around0 + glow * env[1, 0], around1 + glow * env[1, 1], around2 + glow * env[1, 2]
+                around0, around1, around2 = (
+                    around0 + glow * env[1, 0],
+                    around1 + glow * env[1, 1],
+                    around2 + glow * env[1, 2],
+                )
             elif kind == 3:
                 wet = noise(table, px * 40, py * 40, pz * 40, 0)
                 red, green, blue = 0.46 + 0.03 * wet, 0.15 + 0.015 * wet, 0.14 + 0.015 * wet

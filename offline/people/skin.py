@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -42,7 +43,9 @@ def beard_density(paint: Array, kind: str) -> Array:
     x, y, z = np.abs(paint[:, 0]), paint[:, 1], paint[:, 2]
     front = np.clip((z + 0.35) / 0.2, 0, 1)
     # Its upper edge falls from the sideburns over the cheek to the moustache.
-    edge = np.interp(x, [0.0, 0.24, 0.34, 0.50, 0.66, 0.8], [nose[1] - 0.05, nose[1] - 0.06, mouth[1] - 0.02, -0.30, 0.10, 0.2])
+    edge = np.interp(
+        x, [0.0, 0.24, 0.34, 0.50, 0.66, 0.8], [nose[1] - 0.05, nose[1] - 0.06, mouth[1] - 0.02, -0.30, 0.10, 0.2]
+    )
     lower = np.interp(x, [0.0, 0.4, 0.65, 0.9], [chin[1] - 0.16, chin[1] - 0.08, -0.62, -0.45])
     full = np.clip((edge - y) / 0.10, 0, 1) * np.clip((y - lower) / 0.12, 0, 1) * front
     # Sparse beside the lower lip and beside the philtrum.
@@ -50,10 +53,16 @@ def beard_density(paint: Array, kind: str) -> Array:
     full = full * (1 - 0.6 * below_lip)
     upper_lip = np.clip((y - mouth[1] - 0.02) / 0.05, 0, 1) * np.clip((0.30 - x) / 0.06, 0, 1)
     goatee = np.clip((0.21 - x) / 0.08, 0, 1) * np.clip((mouth[1] - 0.08 - y) / 0.08, 0, 1)
-    ring = np.clip((0.33 - x) / 0.05, 0, 1) * np.clip((x - 0.17) / 0.05, 0, 1) * np.clip((mouth[1] + 0.1 - y) / 0.05, 0, 1)
+    ring = (
+        np.clip((0.33 - x) / 0.05, 0, 1) * np.clip((x - 0.17) / 0.05, 0, 1) * np.clip((mouth[1] + 0.1 - y) / 0.05, 0, 1)
+    )
     shares = {
-        "none": 0.0, "stubble": 1.0, "full": 1.0, "moustache": upper_lip, "goatee": np.maximum.reduce([upper_lip, goatee, ring]),
-    }  # fmt: skip
+        "none": 0.0,
+        "stubble": 1.0,
+        "full": 1.0,
+        "moustache": upper_lip,
+        "goatee": np.maximum.reduce([upper_lip, goatee, ring]),
+    }
     return np.asarray(full * shares[kind])
 
 
@@ -66,7 +75,7 @@ def map_places() -> Array:
     row = (MAP_HIGH - y) * ROWS_PER_DM
     screen = np.stack([column, row, 10 - np.hypot(x, z - MAP_AXIS)], 1).astype(np.float32)
     spans = np.ptp(column[face.triangles], axis=1) < MAP_WIDTH / 2
-    outside = (face.regions["mouth inside"][face.triangles] < 0.5).all(1)
+    outside = (face.regions["inside mouth"][face.triangles] < 0.5).all(1)
     triangles = np.ascontiguousarray(face.triangles[spans & outside])
     depth = np.full((MAP_HEIGHT, MAP_WIDTH), FAR, np.float32)
     index = np.full((MAP_HEIGHT, MAP_WIDTH), -1, np.int32)
@@ -83,16 +92,45 @@ def map_places() -> Array:
     return places.astype(np.float32)
 
 
+class Where(NamedTuple):
+    """How much each texel [H · W, 1] has of something."""
+
+    blood: Array
+    ears: Array
+    under: Array
+    """Below the eyes."""
+    lids: Array
+    oil: Array
+
+
+@cache
+def _where() -> Where:
+    flat, marks = map_places().reshape(-1, 3), surface().landmarks
+
+    def spot(centre: Array, width: tuple[float, float, float]) -> Array:
+        return np.asarray(np.exp(-(((flat - centre) / np.array(width, np.float32)) ** 2).sum(1)), np.float32)
+
+    cheeks = [spot(marks[i] + np.array([0, -0.02, 0]), (0.20, 0.17, 0.4)) for i in (50, 280)]
+    eyes = [spot((marks[a] + marks[b]) / 2, (0.20, 0.11, 0.3)) for a, b in ((33, 133), (263, 362))]
+    ears = np.clip((np.abs(flat[:, 0]) - 0.72) / 0.08, 0, 1) * (np.abs(flat[:, 1]) < 0.6)
+    blood = 0.42 * np.sum(cheeks, 0) + 0.16 * np.sum(eyes, 0) + 0.45 * ears
+    blood += 0.50 * spot(marks[4], (0.14, 0.12, 0.25)) + 0.25 * spot(marks[152], (0.16, 0.10, 0.3))
+    hollows = [marks[i] * 0.6 + marks[j] * 0.4 + np.array([0, -0.01, 0]) for i, j in ((145, 230), (374, 450))]
+    under = np.sum([spot(place, (0.15, 0.07, 0.3)) for place in hollows], 0)
+    lids = np.sum([spot(marks[i], (0.19, 0.075, 0.3)) for i in (159, 386)], 0)
+    oil = 0.30 + 0.45 * spot(marks[4], (0.14, 0.3, 0.3)) + 0.2 * np.sum(cheeks, 0)
+    oil += 0.35 * spot(marks[9] + np.array([0, 0.2, 0]), (0.35, 0.25, 0.4))
+    blood, ears, under, lids, oil = (v[:, None].astype(np.float32) for v in (blood, ears, under, lids, oil))
+    return Where(blood, ears, under, lids, oil)
+
+
 def skin_map(person: Person) -> Array:
     """[H, W, 4]: linear colour and oil, 0..1."""
     places = map_places()
     flat = places.reshape(-1, 3)
-    marks, table = surface().landmarks, volume()
+    table = volume()
     rng = np.random.default_rng([person.seed, 0x5C1])
     shift = rng.uniform(0, 64, 3).astype(np.float32)
-
-    def spot(centre: Array, width: tuple[float, float, float]) -> Array:
-        return np.exp(-(((flat - centre) / np.array(width, np.float32)) ** 2).sum(1))
 
     def cloud(scale: float, channel: int) -> Array:
         return noise_at(table, flat * np.float32(scale) + shift, channel)
@@ -100,17 +138,14 @@ def skin_map(person: Person) -> Array:
     base = np.array(person.skin, np.float32)
     depth = float(base.mean())
     blotches = 0.35 * cloud(4.0, 0) + 0.35 * cloud(11.0, 1) + 0.3 * cloud(26.0, 3)
-    blood = 0.42 * sum(spot(marks[i] + np.array([0, -0.02, 0]), (0.20, 0.17, 0.4)) for i in (50, 280))
-    blood = blood + 0.50 * spot(marks[4], (0.14, 0.12, 0.25)) + 0.25 * spot(marks[152], (0.16, 0.10, 0.3))
-    blood = blood + 0.16 * sum(spot((marks[a] + marks[b]) / 2, (0.20, 0.11, 0.3)) for a, b in ((33, 133), (263, 362)))
-    ears = np.clip((np.abs(flat[:, 0]) - 0.72) / 0.08, 0, 1) * (np.abs(flat[:, 1]) < 0.6)
-    blood = (blood + 0.45 * ears) * (0.45 + 0.9 * person.ruddy) + 0.07 * blotches * (0.6 + person.ruddy)
-    colour = base[None] * np.exp(blood[:, None] * np.array([-0.02, -0.42, -0.36], np.float32) * (0.35 + 0.9 * min(depth * 1.6, 1)))
+    where = _where()
+    blood = where.blood[:, 0] * (0.45 + 0.9 * person.ruddy) + 0.07 * blotches * (0.6 + person.ruddy)
+    colour = base[None] * np.exp(
+        blood[:, None] * np.array([-0.02, -0.42, -0.36], np.float32) * (0.35 + 0.9 * min(depth * 1.6, 1))
+    )
     # Thin skin under the eyes is darker, and bluish; lids a little.
-    under = sum(spot((marks[i] * 0.6 + marks[j] * 0.4) + np.array([0, -0.01, 0]), (0.15, 0.07, 0.3)) for i, j in ((145, 230), (374, 450)))
-    colour *= np.exp(-(0.16 + 0.16 * person.wrinkled) * np.asarray(under)[:, None] * np.array([1.0, 1.1, 0.85], np.float32))
-    lids = sum(spot(marks[i], (0.19, 0.075, 0.3)) for i in (159, 386))
-    colour *= np.exp(-0.13 * np.asarray(lids)[:, None] * np.array([1.0, 1.25, 1.1], np.float32))
+    colour *= np.exp(-(0.16 + 0.16 * person.wrinkled) * where.under * np.array([1.0, 1.1, 0.85], np.float32))
+    colour *= np.exp(-0.13 * where.lids * np.array([1.0, 1.25, 1.1], np.float32))
     colour *= np.exp(0.022 * blotches[:, None] + 0.018 * cloud(20.0, 2)[:, None])
     # Melanin lies thicker on the forehead than on the cheeks of darker people.
     if depth < 0.25:
@@ -121,14 +156,13 @@ def skin_map(person: Person) -> Array:
     if person.hair_style != "bald":
         grown = np.clip(scalp(flat, person.hairline) / 0.10, 0, 1) * (0.55 if person.hair_style == "shaved" else 0.85)
         grown = grown.reshape(places.shape[:2])[..., None] * (places[..., 1:2] > -0.7)
-        colour += grown * (0.5 * paint_hair + 0.12 * base - colour) * (1 - ears.reshape(places.shape[:2])[..., None])
+        colour += grown * (0.5 * paint_hair + 0.12 * base - colour) * (1 - where.ears.reshape(*places.shape[:2], 1))
     if person.male > 0.5 and person.age > 17:
         shadow = beard_density(flat, "full").reshape(places.shape[:2])[..., None]
         strength = 0.10 if person.beard == "none" else 0.26
         tint = 0.4 * paint_hair + base * np.array([0.50, 0.52, 0.56], np.float32)
         colour += strength * shadow * (tint - colour)
-    oil = 0.30 + 0.45 * spot(marks[4], (0.14, 0.3, 0.3)) + 0.35 * spot(marks[9] + np.array([0, 0.2, 0]), (0.35, 0.25, 0.4))
-    oil = oil + 0.2 * sum(spot(marks[i], (0.2, 0.2, 0.3)) for i in (50, 280)) + 0.08 * blotches
+    oil = where.oil[:, 0] + 0.08 * blotches
     out = np.concatenate([np.clip(colour, 0.003, 0.95), np.clip(oil, 0, 1).reshape(*places.shape[:2], 1)], 2)
     return np.ascontiguousarray(out, dtype=np.float32)
 
@@ -140,9 +174,23 @@ def _freckle(colour: Array, person: Person, rng: np.random.Generator) -> None:
     row = rng.normal((MAP_HIGH - 0.02) * ROWS_PER_DM, 42, many)
     spots = [(column, row, rng.uniform(0.7, 1.9, many), rng.uniform(0.10, 0.42, many) * (0.5 + 0.5 * person.freckles))]
     old = int(70 * max(person.wrinkled - 0.45, 0) / 0.55)
-    spots.append((rng.normal(MAP_WIDTH / 2, 150, old), rng.uniform(150, 620, old), rng.uniform(2.0, 5.5, old), rng.uniform(0.08, 0.22, old)))
+    spots.append(
+        (
+            rng.normal(MAP_WIDTH / 2, 150, old),
+            rng.uniform(150, 620, old),
+            rng.uniform(2.0, 5.5, old),
+            rng.uniform(0.08, 0.22, old),
+        )
+    )
     moles = int(rng.poisson(3))
-    spots.append((rng.normal(MAP_WIDTH / 2, 120, moles), rng.uniform(300, 800, moles), rng.uniform(1.3, 2.4, moles), rng.uniform(0.5, 0.95, moles)))
+    spots.append(
+        (
+            rng.normal(MAP_WIDTH / 2, 120, moles),
+            rng.uniform(300, 800, moles),
+            rng.uniform(1.3, 2.4, moles),
+            rng.uniform(0.5, 0.95, moles),
+        )
+    )
     dark = np.zeros(colour.shape[:2], np.float32)
     for columns, rows, radii, strengths in spots:
         for x, y, r, s in zip(columns, rows, radii, strengths, strict=True):
@@ -178,9 +226,8 @@ def _line(picture: Array, points: NDArray[np.float64], strength: float) -> None:
     smooth = np.stack([np.convolve(np.pad(smooth[:, k], 4, "edge"), kernel, "valid") for k in range(2)], 1)
     for i in range(len(smooth) - 1):
         fade = np.sin(np.pi * (i + 0.5) / (len(smooth) - 1)) ** 0.7 * strength
-        ends = [tuple(int(round(v * 16)) for v in smooth[i + k]) for k in (0, 1)]
-        layer = float(fade)
-        cv2.line(picture, ends[0], ends[1], layer, 1, cv2.LINE_AA, 4)
+        begin, end = np.rint(smooth[i : i + 2] * 16).astype(int).tolist()
+        cv2.line(picture, begin, end, [float(fade)], 1, cv2.LINE_AA, 4)
 
 
 @cache
@@ -211,7 +258,12 @@ def _lines(group: str, marks: Array) -> list[tuple[list[tuple[float, float, floa
     def both(points: list[tuple[float, float, float]], strength: float) -> None:
         for side in (-1, 1):
             jitter = rng.normal(0, 0.008, (len(points), 3))
-            found.append(([(side * abs(x) + a, y + b, z + c) for (x, y, z), (a, b, c) in zip(points, jitter, strict=True)], strength))
+            found.append(
+                (
+                    [(side * abs(x) + a, y + b, z + c) for (x, y, z), (a, b, c) in zip(points, jitter, strict=True)],
+                    strength,
+                )
+            )
 
     def mark(i: int, x: float = 0, y: float = 0, z: float = 0) -> tuple[float, float, float]:
         return float(abs(marks[i][0]) + x), float(marks[i][1] + y), float(marks[i][2] + z)
@@ -220,7 +272,14 @@ def _lines(group: str, marks: Array) -> list[tuple[list[tuple[float, float, floa
         brow, top = marks[105][1] + 0.12, 0.98
         for k, y in enumerate(np.linspace(brow + 0.04, top, 5)):
             xs = np.linspace(-0.48, 0.48, 13) * rng.uniform(0.8, 1.0)
-            points = [(x, y + 0.03 * np.cos(x * 7 + k) * (abs(x) > 0.08) - 0.10 * x * x + rng.normal(0, 0.006), 0.45 - 0.55 * x * x) for x in xs]
+            points = [
+                (
+                    x,
+                    y + 0.03 * np.cos(x * 7 + k) * (abs(x) > 0.08) - 0.10 * x * x + rng.normal(0, 0.006),
+                    0.45 - 0.55 * x * x,
+                )
+                for x in xs
+            ]
             found.append((points, float(rng.uniform(0.7, 1.0))))
     elif group == "glabella":
         both([(0.055, 0.26, 0.5), (0.06, 0.36, 0.5), (0.085, 0.50, 0.5)], 1.0)
@@ -230,9 +289,24 @@ def _lines(group: str, marks: Array) -> list[tuple[list[tuple[float, float, floa
         for k, angle in enumerate(np.radians([32, 14, -4, -24])):
             length = 0.17 - 0.02 * abs(k - 1)
             start, end = 0.05, 0.05 + length
-            both([(x + r * np.cos(angle), y + r * np.sin(angle) - 0.25 * r * r, z - 0.8 * r) for r in np.linspace(start, end, 4)], 0.8)
+            both(
+                [
+                    (x + r * np.cos(angle), y + r * np.sin(angle) - 0.25 * r * r, z - 0.8 * r)
+                    for r in np.linspace(start, end, 4)
+                ],
+                0.8,
+            )
     elif group == "fold":
-        both([mark(358, 0.015, 0.07), mark(358, 0.06, -0.02), mark(291, 0.075, 0.10), mark(291, 0.085, 0.0), mark(291, 0.06, -0.09)], 1.3)
+        both(
+            [
+                mark(358, 0.015, 0.07),
+                mark(358, 0.06, -0.02),
+                mark(291, 0.075, 0.10),
+                mark(291, 0.085, 0.0),
+                mark(291, 0.06, -0.09),
+            ],
+            1.3,
+        )
     elif group == "under":
         x, y, z = mark(374)
         both([(x - 0.17, y - 0.0, z), (x - 0.10, y - 0.075, z), (x + 0.02, y - 0.10, z), (x + 0.12, y - 0.06, z)], 0.8)

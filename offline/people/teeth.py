@@ -60,10 +60,13 @@ def teeth(jaw: str) -> Row:
     i, j = (a.ravel() for a in np.meshgrid(np.arange(ACROSS - 1), np.arange(AROUND), indexing="ij"))
     corner = [i * AROUND + j, i * AROUND + (j + 1) % AROUND, (i + 1) * AROUND + (j + 1) % AROUND, (i + 1) * AROUND + j]
     flip = 1 if jaw == "upper" else -1
-    one = np.concatenate([np.stack([corner[0], corner[2], corner[1]], 1), np.stack([corner[0], corner[3], corner[2]], 1)])
+    one = np.concatenate(
+        [np.stack([corner[0], corner[2], corner[1]], 1), np.stack([corner[0], corner[3], corner[2]], 1)]
+    )
     one = one[:, ::flip] if flip < 0 else one
     rng = np.random.default_rng(0x700 + len(jaw + "x") * (flip + 2))
-    rows, triangles = [], []
+    rows: list[Array] = []
+    triangles: list[Indices] = []
     for side in (-1, 1):
         for n, width in enumerate(widths):
             half = width / widths.sum() / 2 * 1.03
@@ -80,7 +83,8 @@ def teeth(jaw: str) -> Row:
             )
             triangles.append(one + len(triangles) * len(p))
     values = np.concatenate(rows, 1).astype(np.float32)
-    return Row(*values, np.concatenate(triangles).astype(np.int32))
+    along, out, up, number, height = values
+    return Row(along, out, up, number, height, np.concatenate(triangles).astype(np.int32))
 
 
 @cache
@@ -104,9 +108,10 @@ def gums(jaw: str) -> Row:
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     if jaw == "lower":
         triangles = triangles[:, ::-1]
-    zero = np.zeros(up.size)
-    full = np.broadcast_to(along, up.shape).ravel()
-    return Row(*(v.astype(np.float32) for v in (full, out.ravel(), up.ravel(), zero, zero)), triangles.astype(np.int32))
+    zero = np.zeros(up.size, np.float32)
+    full = np.broadcast_to(along, up.shape)
+    full, out, up = (v.ravel().astype(np.float32) for v in (full, out, up))
+    return Row(full, out, up, zero, zero, triangles.astype(np.int32))
 
 
 def placed(row: Row, jaw: str, sockets: Array) -> Array:
