@@ -63,7 +63,9 @@ STYLES: dict[str, Style] = {
     "shaved": Style(
         (0.035, 0.03), count=26000, steps=2, comb="out", gravity=0.1, fall=0, lift=0.01, clump=0.0, width=0.0035
     ),
-    "crop": Style((0.30, 0.12), count=22000, steps=6, comb="forward", gravity=0.12, fall=0.2, lift=0.10, clump=0.25),
+    "crop": Style(
+        (0.28, 0.11), count=26000, steps=6, comb="forward", gravity=0.12, fall=0.2, lift=0.10, clump=0.15, width=0.0046
+    ),
     "side part": Style(
         (0.62, 0.16), count=20000, steps=9, comb="side", gravity=0.10, fall=0.25, stiff=0.45, lift=0.08, clump=0.4
     ),
@@ -101,12 +103,32 @@ STYLES: dict[str, Style] = {
         (3.0, 2.4), count=12500, steps=24, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6
     ),
     "fringe": Style(
-        (1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.35, fringe=0.40
+        (1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.22, fringe=0.40
     ),
     "ponytail": Style(
-        (1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="tail"
+        (1.7, 1.5),
+        count=14000,
+        steps=20,
+        comb="tied",
+        gravity=0.0,
+        fall=0,
+        stiff=0.25,
+        lift=0.07,
+        clump=0.35,
+        tie="tail",
     ),
-    "bun": Style((1.7, 1.5), count=14000, steps=14, comb="tied", gravity=0.0, fall=0, lift=0.07, clump=0.35, tie="bun"),
+    "bun": Style(
+        (1.7, 1.5),
+        count=14000,
+        steps=20,
+        comb="tied",
+        gravity=0.0,
+        fall=0,
+        stiff=0.25,
+        lift=0.07,
+        clump=0.35,
+        tie="bun",
+    ),
 }
 TIES = {"tail": np.array([0.0, 0.62, -1.50], np.float32), "bun": np.array([0.0, 0.85, -1.40], np.float32)}
 
@@ -212,7 +234,7 @@ def hair(person: Person, face: Surface, skin: Array, normals: Array, neutral: Ar
     lash_colour = np.broadcast_to(tint * min(0.3, 0.02 / float(tint.max())), (len(lashes.share), 3))
     counts = np.concatenate([np.full(len(strands), steps), np.full(len(roots), 4), np.full(len(lashes.share), 5)])
     taper = {n: np.clip(np.linspace(1.25, 0.0, n) + 0.25, 0.3, 1.0) for n in (steps, 4, 5)}
-    lash_width = np.full(len(lashes.share), 0.0075)
+    lash_width = np.full(len(lashes.share), 0.0055)
     per_point = [
         np.repeat(width, steps) * np.tile(taper[steps], len(strands)),
         np.repeat(face_width, 4) * np.tile(taper[4], len(roots)),
@@ -222,7 +244,7 @@ def hair(person: Person, face: Surface, skin: Array, normals: Array, neutral: Ar
     fade[0] = 0.4
     opacity: list[NDArray[np.float64]] = [
         np.tile(fade, len(strands)) * 0.92,
-        np.tile([0.35, 0.85, 0.8, 0.35], len(roots)),
+        np.tile([0.25, 0.70, 0.70, 0.25], len(roots)),
         np.tile([0.95, 0.95, 0.9, 0.7, 0.4], len(lashes.share)),
     ]
     colours = [np.repeat(head_colour, steps, 0), np.repeat(face_colour, 4, 0), np.repeat(lash_colour, 5, 0)]
@@ -246,6 +268,7 @@ def _coloured(rng: np.random.Generator, tint: Array, grey: Array | float, count:
     colour = tint[None] * np.exp(rng.normal(0, 0.16, (count, 1)) + rng.normal(0, 0.05, (count, 3)))
     # A drawn strand stands for several hairs, some of them grey.
     share = np.clip(grey + rng.normal(0, 0.25, count) * np.minimum(1, 4 * np.asarray(grey) * (1 - grey)), 0, 1)[:, None]
+    share = share**1.4
     white = 0.40 * np.exp(rng.normal(0, 0.12, (count, 1)))
     return np.asarray(colour + share * (white - colour))
 
@@ -331,7 +354,7 @@ def _grow(
             if tied > 0:
                 wx, wy, wz = target[0] - x, target[1] - y, target[2] - z
                 norm = np.sqrt(wx * wx + wy * wy + wz * wz) + 1e-6
-                if norm < step * 1.2:
+                if norm < max(step * 1.2, 0.12):
                     out[n, s, 0], out[n, s, 1], out[n, s, 2] = x, y, z
                     continue
                 wx, wy, wz = wx / norm, wy / norm, wz / norm
@@ -365,14 +388,14 @@ def _grow(
             if 0 <= r < cells and 0 <= c < cells:
                 front, back = torso[0, r, c] + 0.10 + height[n], torso[1, r, c] - 0.10 - height[n]
                 if back < pz < front:
-                    ahead = roots[n, 2] > -0.55
-                    push = front - pz if ahead else pz - back
-                    if push > 0.45 or length[n] < 2.0:
+                    if length[n] < 2.0 or abs(px) < 0.85:
                         # It ends where it comes to lie.
                         for k in range(s, steps):
                             out[n, k, 0], out[n, k, 1], out[n, k, 2] = x, y, z
                         break
-                    pz = pz + min(push, 0.8 * step) if ahead else pz - min(push, 0.8 * step)
+                    # It slides over the shoulder, forwards or back.
+                    py = y
+                    pz = z + (0.95 * step if roots[n, 2] > -0.55 else -0.95 * step)
                     moved = True
             dx, dy, dz = px - x, py - y, pz - z
             norm = np.sqrt(dx * dx + dy * dy + dz * dz) + 1e-9
@@ -391,6 +414,9 @@ def _scalp_hair(
         return np.zeros((0, 1, 3), np.float32), np.zeros(0, np.float32), np.zeros((0, 1), np.float32)
     style = STYLES[person.hair_style]
     inside = scalp(face.paint, person.hairline)
+    if style.tie != "none":
+        # What grows before and below the ears is too short to reach.
+        inside = np.where((face.paint[:, 1] < 0.40) & (face.paint[:, 2] > -0.5), -1, inside)
     density = np.clip(inside / 0.05, 0, 1) * (face.regions["ears"] < 0.3) * (face.paint[:, 1] > -0.75)
     if person.male > 0.5 and person.age > 45:
         crown = np.exp(-(((face.paint - np.array([0, 1.4, -0.75])) / 0.45) ** 2).sum(1))
@@ -404,7 +430,9 @@ def _scalp_hair(
     lock = cKDTree(paint[guides]).query(paint)[1]
     own = rng.normal(0, 1, (len(roots), 3))
     shared = rng.normal(0, 1, (len(guides), 3))[lock]
-    shaggy = (shared * style.clump + own * 0.35 * (1 - 0.5 * style.clump)) * 0.25
+    shaggy = (
+        shared * style.clump * (0.5 if style.comb in ("side", "back") else 1.0) + own * 0.35 * (1 - 0.5 * style.clump)
+    ) * 0.25
     comb = _combed(style.comb, paint, normal)
     if style.comb != "out":
         comb = comb - (comb * normal).sum(1, keepdims=True) * normal * (1.0 if style.comb in ("side", "back") else 0.7)
@@ -421,17 +449,15 @@ def _scalp_hair(
         )
         fringe = front
         length = np.where(front, style.fringe * np.exp(rng.normal(0, 0.05, len(roots))), length)
-    layer = rng.random(len(roots))
+    layer = rng.random(len(roots)) ** 1.7
     height = style.lift * layer * np.clip(depth_in / 0.25, 0.1, 1)
-    begin = normal * 0.6 + comb * 0.7
+    begin = normal * (0.22 if style.comb in ("side", "back", "tied") else 0.6) + comb * 0.7
     if style.comb == "out":
         begin = normal + 0.3 * shaggy
     begin /= np.linalg.norm(begin, axis=1, keepdims=True)
     target = TIES.get(style.tie, np.zeros(3, np.float32))
     if style.tie != "none":
         length = 1.25 * np.linalg.norm(roots - target, axis=1)
-        sideburns = (paint[:, 1] < 0.45) & (paint[:, 2] > -0.45)
-        length = np.where(sideburns, 0.06, length)
     table, torso = hull(skin, face.triangles, face.paint), torso_sides(skin, face.triangles, face.paint)
     strands = np.zeros((len(roots), style.steps, 3), np.float32)
     guard = np.full(len(roots), 0.95 if style.comb in ("parted", "fringe") else 0.0, np.float32)
@@ -479,9 +505,9 @@ def _combed(name: str, paint: Array, normal: Array) -> Array:
         return np.stack([0.25 * x, -0.15 - 0.35 * np.clip((0.8 - y) / 0.5, 0, 1), -one], 1)
     if name == "side":
         # The parting runs on the subject's left.
-        over = np.where(x > 0.28, 1.0, -1.0)
-        top = np.clip((y - 0.75) / 0.3, 0, 1)
-        return np.stack([over * (0.35 + 0.75 * top), -0.55 * (1 - top) - 0.05, 0.35 * top - 0.35 * (1 - top)], 1)
+        over = np.where(x > 0.30, 1.0, -1.0)
+        top = np.clip((y - 0.85) / 0.3, 0, 1) * np.clip((0.75 - np.abs(x)) / 0.25, 0, 1)
+        return np.stack([over * (0.15 + 0.95 * top), -1.0 + 0.9 * top, 0.40 * top - 0.45 * (1 - top)], 1)
     if name == "parted":
         back = np.clip((-z - 0.2) / 0.6, 0, 1)
         return np.stack([side * (1.0 - 0.7 * back), -0.35 - 0.5 * back, -0.22 - 0.55 * back], 1)
@@ -567,7 +593,7 @@ def _face_hair(
     if person.beard != "none":
         batches.append(_beard_hair(rng, person, face, skin))
     widths = [
-        np.full(len(b[0]), 0.0052 if i < 2 else 0.0045 if person.beard == "stubble" else 0.0055)
+        np.full(len(b[0]), 0.0042 if i < 2 else 0.0028 if person.beard == "stubble" else 0.0048)
         for i, b in enumerate(batches)
     ]
     brows = np.concatenate([np.full(len(b[0]), i < 2) for i, b in enumerate(batches)])
@@ -580,7 +606,7 @@ def _face_hair(
 def _brow_hair(
     rng: np.random.Generator, person: Person, face: Surface, skin: Array, side: str
 ) -> tuple[NDArray[np.int64], Array, Array]:
-    count = int(520 * person.brow)
+    count = int(430 * person.brow)
     upper, lower = (face.landmarks[list(ids)] for ids in _BROWS[side])
     t = rng.beta(1.1, 1.25, count)
     full = 0.55 + 0.25 * person.male
@@ -620,7 +646,7 @@ def _beard_hair(
     density = beard_density(face.paint, person.beard)
     lips = (face.regions["lips"] + face.regions["inside mouth"]) > 0.3
     density = np.where(lips, 0, density).astype(np.float32)
-    count, long = {"stubble": (5200, 0.022), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (8500, 0.20)}[
+    count, long = {"stubble": (9500, 0.020), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (10500, 0.19)}[
         person.beard
     ]
     roots, weights = scattered(rng, skin, face.triangles, density, count)
@@ -656,17 +682,18 @@ def _lashes(rng: np.random.Generator, person: Person, face: Surface) -> Lashes:
     ends, share, eye, length, fan, up = [], [], [], [], [], []
     for which, above, chain in _lid_edges(face):
         count = int((110 if above > 0 else 45) * min(person.lashes, 1.3))
-        t = (np.arange(count) + rng.uniform(0, 1, count)) / count * (len(chain) - 1)
+        steps = np.linalg.norm(np.diff(face.head.mean[chain], axis=0), axis=1)
+        u = (np.arange(count) + rng.uniform(0, 1, count)) / count
+        t = np.interp(u, np.concatenate([[0], np.cumsum(steps)]) / steps.sum(), np.arange(len(chain)))
         i = np.minimum(t.astype(int), len(chain) - 2)
         ends.append(np.stack([chain[i], chain[i + 1]], 1))
         share.append(t - i)
         eye.append(np.full(count, which))
-        u = t / (len(chain) - 1)
         middle = np.sin(np.pi * np.clip(u, 0, 1)) ** 0.5
-        size = (0.085 if above > 0 else 0.045) * (0.65 + 0.35 * person.lashes)
+        size = (0.072 if above > 0 else 0.042) * (0.65 + 0.35 * person.lashes)
         length.append(size * (0.4 + 0.6 * middle) * np.exp(rng.normal(0, 0.12, count)))
         fan.append((u - 0.42) * 1.1 + rng.normal(0, 0.10, count))
-        up.append(above * (0.62 if above > 0 else 0.45) * np.exp(rng.normal(0, 0.12, count)))
+        up.append(above * (0.62 if above > 0 else 0.75) * np.exp(rng.normal(0, 0.12, count)))
     whole, real = (np.concatenate(ends), np.concatenate(eye)), (share, length, fan, up)
     ends_, eye_ = (x.astype(np.int32) for x in whole)
     share_, length_, fan_, up_ = (np.concatenate(x).astype(np.float32) for x in real)

@@ -23,7 +23,10 @@ from offline.people.skin import skin_map, wrinkle_maps
 from offline.people.surface import Surface, surface
 from offline.people.teeth import Row, gums, placed, teeth
 from runtime.contract.axes import Array
+from runtime.contract.drive import INDEX
 
+BACK = 0.08
+"""dm."""
 JAWS = {"upper": Part.UPPER_TEETH, "lower": Part.LOWER_TEETH}
 
 
@@ -125,6 +128,9 @@ class Model:
         """All vertices in head space, dm, and the head model's alone."""
         head = self.surface.head
         moved = head.vertices(self.identity, expression)
+        # At rest the tongue lies behind the teeth.
+        tongue = head.part == Part.TONGUE
+        moved[tongue, 2] -= BACK * (1 - min(2 * float(expression[INDEX["tongueOut"]]), 1.0))
         skin = self.surface.places(moved)
         rotation, shift = head.jaw(expression)
         pieces = [skin, *(moved[head.part == part] for part in (*EYES, Part.TONGUE))]
@@ -147,16 +153,7 @@ def _local(triangles: Indices, own: NDArray[np.int64]) -> Indices:
 def prepared(person: Person) -> Model:
     """A person's head, hair, clothes and paint; takes a few seconds."""
     face = surface()
-    rng = np.random.default_rng([person.seed, 0xFACE])
-    identity = face.head.sample_identity(
-        rng,
-        age=person.age,
-        male=person.male,
-        weight=person.weight,
-        ancestry=dict(zip(ANCESTRIES, person.ancestry, strict=True)),
-    )
-    if person.identity is not None:
-        identity = np.array(person.identity, np.float32)
+    identity = _identity(person)
     neutral = face.head.neutral(identity)
     skin = face.places(neutral)
     normals = vertex_normals(skin, face.triangles)
@@ -174,6 +171,23 @@ def prepared(person: Person) -> Model:
         wrinkle_maps(),
         _numbers(person),
     )
+
+
+AVERAGED = 64
+"""Draws that make the average of a kind of people."""
+
+
+def _identity(person: Person) -> Array:
+    """The head model's coefficients [K], from the seed and what is known."""
+    rng, head = np.random.default_rng([person.seed, 0xFACE]), surface().head
+    ancestry = dict(zip(ANCESTRIES, person.ancestry, strict=True))
+
+    def drawn() -> Array:
+        return head.sample_identity(rng, age=person.age, male=person.male, weight=person.weight, ancestry=ancestry)
+
+    own = drawn()
+    average = np.mean([drawn() for _ in range(AVERAGED)], 0)
+    return np.asarray(average + person.distinct * (own - average), np.float32)
 
 
 def _numbers(person: Person) -> Array:

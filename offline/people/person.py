@@ -101,8 +101,8 @@ class Person:
     """"none", "round", "square" or "thin"."""
     frame: Colour = (0.02, 0.018, 0.016)
     lighting: str = "studio"
-    identity: tuple[float, ...] | None = None
-    """The head model's coefficients; None is drawn from the seed and what is known."""
+    distinct: float = 1.0
+    """How far the face is from the average of its age, sex, weight and ancestry; 1 as people are."""
 
     @classmethod
     def from_seed(cls, seed: int) -> Person:
@@ -121,6 +121,7 @@ class Person:
             age=age,
             male=male,
             weight=float(np.clip(rng.normal(0, 0.45), -1, 1)),
+            distinct=float(rng.uniform(0.6, 1.05)),
             ancestry=ancestry,
             **_face(rng, age, male, ancestry),
             **_hair(rng, age, male, ancestry),
@@ -238,7 +239,45 @@ def _dress(rng: np.random.Generator, age: float) -> dict[str, Any]:
 
 
 DEMOS: dict[str, Person] = {
-    "mira": Person.from_seed(35).with_(name="Mira"),
-    "tom": Person.from_seed(34).with_(name="Tom"),
+    "mira": Person(
+        name="Mira",
+        seed=31,
+        age=23,
+        weight=-0.35,
+        ancestry=(0.0, 0.3, 0.7),
+        skin=(0.62, 0.385, 0.285),
+        ruddy=0.55,
+        lip=(0.50, 0.18, 0.16),
+        hair_style="long wavy",
+        hair=(0.09, 0.046, 0.023),
+        brow=0.75,
+        lashes=1.1,
+        iris=(0.12, 0.085, 0.030),
+        garment="v-neck",
+        cloth=(0.07, 0.13, 0.085),
+    ),
+    "amon": Person(
+        name="Amon",
+        seed=31,
+        age=46,
+        male=1.0,
+        weight=-0.1,
+        ancestry=(0.75, 0.0, 0.25),
+        skin=(0.30, 0.150, 0.092),
+        ruddy=0.4,
+        wrinkled=0.32,
+        oil=0.7,
+        lip=(0.27, 0.12, 0.10),
+        hair_style="crop",
+        hair=(0.012, 0.010, 0.010),
+        grey=0.2,
+        hairline=0.06,
+        brow=0.9,
+        lashes=0.7,
+        beard="stubble",
+        iris=(0.035, 0.016, 0.008),
+        garment="shirt",
+        cloth=(0.35, 0.42, 0.50),
+    ),
 }
 """The demo avatars' subjects."""

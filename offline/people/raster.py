@@ -18,10 +18,11 @@ FAR = np.float32(1e9)
 
 @njit(cache=True, fastmath=True)
 def draw_triangles(
-    screen: Array, triangles: NDArray[np.int32], depth: Array, index: NDArray[np.int32], bary: Array, cull: bool
+    screen: Array, triangles: NDArray[np.int32], depth: Array, index: NDArray[np.int32], bary: Array, culled: int
 ) -> None:
     """Write the nearest triangle of every sample into `depth` [H, W], `index` [H, W] and `bary` [H, W, 2] (the weights
-    of its second and third corner). `screen` is [V, 3]. With `cull`, triangles seen from behind are left out."""
+    of its second and third corner). `screen` is [V, 3]. Of the first `culled` triangles those seen from behind are left
+    out."""
     height, width = depth.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -29,7 +30,7 @@ def draw_triangles(
         bx, by, bz = screen[b, 0], screen[b, 1], screen[b, 2]
         cx, cy, cz = screen[c, 0], screen[c, 1], screen[c, 2]
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if area == 0 or (cull and area > 0) or min(az, bz, cz) <= 0.1:
+        if area == 0 or (t < culled and area > 0) or min(az, bz, cz) <= 0.1:
             continue
         left, right = max(int(np.floor(min(ax, bx, cx))), 0), min(int(np.ceil(max(ax, bx, cx))), width)
         top, bottom = max(int(np.floor(min(ay, by, cy))), 0), min(int(np.ceil(max(ay, by, cy))), height)

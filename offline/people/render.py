@@ -92,7 +92,8 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     depth = np.full((wide, wide), FAR, np.float32)
     index = np.full((wide, wide), -1, np.int32)
     bary = np.zeros((wide, wide, 2), np.float32)
-    draw_triangles(screen, triangles, depth, index, bary, False)
+    # The lining of lids and nostrils must not show where a strong expression pushes skin through it.
+    draw_triangles(screen, triangles, depth, index, bary, int(model.bare.sum()))
     lit, albedo, gloss = (np.zeros((wide, wide, 3), np.float32) for _ in range(3))
     scatter = np.zeros((wide, wide), np.float32)
     eye = (-camera.extrinsics[:, :3].T @ camera.extrinsics[:, 3]).astype(np.float32)
@@ -241,7 +242,7 @@ def _shade_hair(
                 w = share * sl * sv
                 for k in range(3):
                     value = lights[n, 3 + k] * (colour[p, k] * share * diffuse * 0.85)
-                    value += lights[n, 3 + k] * w * (0.045 * one + 0.55 * colour[p, k] * two)
+                    value += lights[n, 3 + k] * w * (0.07 * one + 0.75 * colour[p, k] * two)
                     if k == 0:
                         red += value
                     elif k == 1:

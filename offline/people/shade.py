@@ -385,13 +385,20 @@ def shade(
                     wide = lights[n, 6]
                     both = (1 - mix) * lobe(nl, nv, nh, vh, min(rough1 + wide, 1.0), f0)
                     both += mix * lobe(nl, nv, nh, vh, min(rough2 + wide, 1.0), f0)
+                    if n > 0:
+                        # In a crease a light from the side would glint.
+                        both *= smoothstep(0.35, 0.95, hidden)
                     both *= share * shine * math.pi
                     s0 += both * lights[n, 3]
                     s1 += both * lights[n, 4]
                     s2 += both * lights[n, 5]
             # What is mirrored of the surroundings.
-            fresnel = f0 + (1 - f0) * (1 - nv) ** 5 * (1 - rough1)
+            fresnel = f0 + (1 - f0) * (1 - nv) ** 5 * (1 - rough1) * (0.5 if kind == 0 else 1.0)
             rx, ry, rz = 2 * nv * nx - vx, 2 * nv * ny - vy, 2 * nv * nz - vz
+            if kind == 1:
+                # A window that every eye mirrors.
+                window = smoothstep(0.955, 0.985, -0.40 * rx + 0.42 * ry + 0.815 * rz)
+                s0, s1, s2 = s0 + 0.16 * window * hidden, s1 + 0.165 * window * hidden, s2 + 0.17 * window * hidden
             for k in range(3):
                 mirrored = fresnel * sky(env, rx, ry, rz, k) * hidden * shine
                 gloss[i, j, k] = mirrored + (s0 if k == 0 else s1 if k == 1 else s2)

@@ -80,7 +80,7 @@ def map_places() -> Array:
     depth = np.full((MAP_HEIGHT, MAP_WIDTH), FAR, np.float32)
     index = np.full((MAP_HEIGHT, MAP_WIDTH), -1, np.int32)
     bary = np.zeros((MAP_HEIGHT, MAP_WIDTH, 2), np.float32)
-    draw_triangles(screen, triangles, depth, index, bary, False)
+    draw_triangles(screen, triangles, depth, index, bary, 0)
     angle = ((np.arange(MAP_WIDTH) + 0.5) / MAP_WIDTH - 0.5) * 2 * np.pi
     high = MAP_HIGH - (np.arange(MAP_HEIGHT) + 0.5) / ROWS_PER_DM
     a, h = np.meshgrid(angle, high)
@@ -159,7 +159,7 @@ def skin_map(person: Person) -> Array:
         colour += grown * (0.5 * paint_hair + 0.12 * base - colour) * (1 - where.ears.reshape(*places.shape[:2], 1))
     if person.male > 0.5 and person.age > 17:
         shadow = beard_density(flat, "full").reshape(places.shape[:2])[..., None]
-        strength = 0.10 if person.beard == "none" else 0.26
+        strength = (0.10 if person.beard == "none" else 0.24) * float(np.clip(1.1 - 4 * paint_hair.mean(), 0.15, 1))
         tint = 0.4 * paint_hair + base * np.array([0.50, 0.52, 0.56], np.float32)
         colour += strength * shadow * (tint - colour)
     oil = where.oil[:, 0] + 0.08 * blotches

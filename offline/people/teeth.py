@@ -23,7 +23,7 @@ CROWN = {
 THICK = (0.036, 0.034, 0.042, 0.05, 0.055, 0.06, 0.06)
 """Half the thickness, dm."""
 AROUND, ACROSS = 12, 9
-GUM_STEPS, GUM_ROWS = 113, 6
+GUM_STEPS, GUM_ROWS = 113, 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def teeth(jaw: str) -> Row:
     triangles: list[Indices] = []
     for side in (-1, 1):
         for n, width in enumerate(widths):
-            half = width / widths.sum() / 2 * 1.03
+            half = width / widths.sum() / 2 * 1.01
             middle = side * (ends[n] + ends[n + 1]) / 2
             crown = CROWN[jaw][n] + 0.03
             # Towards the root a tooth narrows; its edge is flat, a canine's pointed.
@@ -89,7 +89,7 @@ def teeth(jaw: str) -> Row:
 
 @cache
 def gums(jaw: str) -> Row:
-    """The gum in front of and above the roots, with a scallop around every tooth."""
+    """The gum around the roots, with a scallop at every tooth."""
     widths = np.array(WIDTHS[jaw])
     ends = np.concatenate([[0], np.cumsum(widths)]) / widths.sum()
     along = np.linspace(-1, 1, GUM_STEPS)
@@ -99,10 +99,12 @@ def gums(jaw: str) -> Row:
     crown = np.array(CROWN[jaw])[number]
     smooth = np.convolve(np.pad(crown, 4, "edge"), np.ones(9) / 9, "valid")
     edge = smooth - 0.034 * (1 - arch)
-    rows = np.linspace(0, 1, GUM_ROWS)
-    up = edge[None] + rows[:, None] * (0.14 - 0.03 * rows[:, None])
-    bulge = 0.012 * np.sin(rows * np.pi)[:, None] * (0.5 + 0.5 * arch[None])
-    out = (np.array(THICK)[number] - 0.014)[None] + bulge + np.array([-0.03, 0.004, 0, 0, -0.01, -0.04])[:, None]
+    # From the front's edge around the root to the edge behind.
+    half = np.array(THICK)[number] - 0.014
+    bulge = 0.012 * (0.5 + 0.5 * arch)
+    across = [half - 0.03, half + 0.004, half + bulge, half, 0 * half, -half - 0.01, -half - 0.014, -half + 0.03]
+    above = [0.0, 0.0, 0.04, 0.10, 0.15, 0.08, 0.0, 0.0]
+    out, up = np.stack(across), edge[None] + np.array(above)[:, None]
     grid = np.arange(GUM_ROWS * GUM_STEPS).reshape(GUM_ROWS, GUM_STEPS)
     a, b, c, d = grid[:-1, :-1].ravel(), grid[:-1, 1:].ravel(), grid[1:, 1:].ravel(), grid[1:, :-1].ravel()
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
@@ -117,8 +119,8 @@ def gums(jaw: str) -> Row:
 def placed(row: Row, jaw: str, sockets: Array) -> Array:
     """Vertices [N, 3] of a row in head space; `sockets` [n, 3] are the head model's vertices of those teeth."""
     low, high = sockets.min(0), sockets.max(0)
-    a, back, front = (high[0] - low[0]) / 2 * 0.87, low[2], high[2] - 0.06
-    edge = low[1] + 0.01 if jaw == "upper" else high[1] - 0.015
+    a, back, front = (high[0] - low[0]) / 2 * 0.87, low[2], high[2] - 0.042
+    edge = low[1] - 0.015 if jaw == "upper" else high[1] - 0.055
     turn = np.linspace(-np.pi / 2, np.pi / 2, 257)
     if jaw == "lower":
         a, front = a - 0.02, front - 0.015

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
-from offline.people import Model, Person, prepared, render
+from offline.people import Model, Person, Render, prepared, render
 from offline.people.hair import STYLES
 from offline.people.render import to_world
 from offline.people.shade import Material
 from runtime.contract.axes import Camera, Neck, portrait_camera
-from runtime.contract.drive import EXPRESSIONS
+from runtime.contract.drive import EXPRESSIONS, DriveState
 from tests.people.conftest import State, model
 
 BACKGROUND = (0.78, 0.80, 0.82)
@@ -98,10 +99,15 @@ def test_teeth_show_between_open_lips_only(bald: Model, state: State, face_camer
     assert (grin == TOOTH).sum() > 60
 
 
+@cache
+def _bare() -> Render:
+    return render(model(), DriveState(), portrait_camera(), 64)
+
+
 @pytest.mark.parametrize("style", sorted(STYLES))
 def test_every_hairstyle_grows_on_the_scalp_and_leaves_the_face(style: str, state: State) -> None:
     person = model(style)
-    picture, bare = render(person, state(), portrait_camera(), 64), render(model(), state(), portrait_camera(), 64)
+    picture, bare = render(person, state(), portrait_camera(), 64), _bare()
     assert np.abs(picture.color - bare.color)[:20].sum() > 5, "the head's top has hair"
     assert np.isfinite(person.hair.rigid).all()
     # Between brows and chin, from eye to eye.
