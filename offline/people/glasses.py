@@ -12,6 +12,8 @@ SHAPES = {"round": (0.225, 0.205, 2.2, 0.017), "square": (0.255, 0.19, 4.0, 0.02
 """Half a rim's width and height (dm), the power of its superellipse, and the wire's radius."""
 BRIDGE, TEMPLES = 168, (234, 454)
 """MediaPipe's landmarks: the nose between the eyes, the sides of the face (right, left)."""
+OUT = 0.05
+"""dm that a rim's middle is further out than the eye's."""
 CLEAR = 0.16
 """dm between the eyeball's front and the rims."""
 
@@ -32,7 +34,7 @@ def glasses(name: str, face: Surface, skin: Array, normals: Array) -> tuple[Arra
     for side, eye in zip((-1, 1), eyes, strict=True):
         x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / power) * wide
         y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / power) * high
-        middle = eye[0] + side * 0.01
+        middle = eye[0] + side * OUT
         # Rims bow back to the sides and lean forward at the top.
         depth = front - 0.10 * ((x * side + 0.0) / wide + 1) ** 2 * 0.25 + 0.06 * y / high * 0.4
         pieces.append(tube(np.stack([middle + x, level + y, depth], 1), wire, closed=True))
@@ -48,7 +50,7 @@ def glasses(name: str, face: Surface, skin: Array, normals: Array) -> tuple[Arra
         path = (1 - steps) ** 2 * hinge + 2 * steps * (1 - steps) * wide_at + steps**2 * rest
         hook = rest + np.linspace(0.2, 1, 5)[:, None] * np.array([-side * 0.03, -0.16, -0.10])
         pieces.append(tube(np.concatenate([path, hook]), wire * 1.1, closed=False))
-    inner = [eyes[0][0] - 0.01 + wide, eyes[1][0] + 0.01 - wide]
+    inner = [eyes[0][0] - OUT + wide, eyes[1][0] + OUT - wide]
     t = np.linspace(0, 1, 9)
     arch = np.stack(
         [inner[0] + t * (inner[1] - inner[0]), level + 0.25 * high + 0.035 * np.sin(np.pi * t), np.full(9, front)], 1

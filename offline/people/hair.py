@@ -636,7 +636,9 @@ def _brow_hair(
     length = np.interp(t, [0, 0.3, 0.8, 1], [0.075, 0.095, 0.085, 0.055]) * np.exp(rng.normal(0, 0.15, count))
     s = np.linspace(0, 1, 4)[None, :, None]
     bend = np.array([outwards * 0.25, -0.25, 0.0]) * s**2
-    path = s * direction[:, None] + bend + normal[:, None] * (0.16 * s * (1.1 - s) + 0.03)
+    # The outer end follows the temple round.
+    round_ = 0.35 * np.interp(t, [0.5, 1], [0, 1])[:, None, None] * s**2
+    path = s * direction[:, None] + bend + normal[:, None] * (0.16 * s * (1.1 - s) + 0.03 - round_)
     return roots, weights, path * length[:, None, None]
 
 

@@ -151,7 +151,7 @@ def _face(rng: np.random.Generator, age: float, male: float, ancestry: Shares) -
     fair = max(0.0, 1 - tone / 0.3)
     red_lip = rng.uniform(0.0, 1.0) if not male and age > 15 and rng.random() < 0.35 else 0.0
     pale = min(float(skin[0]) / 0.55, 1.0)
-    lip = skin * (np.array([0.80, 0.50, 0.52]) * pale + np.array([0.92, 0.70, 0.74]) * (1 - pale)) + np.array(
+    lip = skin * (np.array([0.80, 0.54, 0.56]) * pale + np.array([0.92, 0.70, 0.74]) * (1 - pale)) + np.array(
         [0.03, 0.0, 0.008]
     )
     paint = np.array([[0.40, 0.035, 0.045], [0.42, 0.12, 0.13], [0.30, 0.08, 0.07]][int(rng.integers(3))])
@@ -210,7 +210,7 @@ def _hair(rng: np.random.Generator, age: float, male: float, ancestry: Shares) -
         "hair_style": style,
         "hair": hair,
         "grey": grey,
-        "hairline": float(np.clip(rng.normal((age - 35) / 90, 0.12), 0, 0.5)) * male,
+        "hairline": float(np.clip(rng.normal((age - 35) / 110, 0.10), 0, 0.34)) * male,
         "brow": float(np.clip(rng.normal(0.95 if male else 0.75, 0.2), 0.35, 1.4)),
         "lashes": float(rng.uniform(0.5, 0.9) if male else rng.uniform(0.8, 1.5)),
         "beard": str(rng.choice(list(beards), p=list(beards.values()))) if grown else "none",

@@ -367,6 +367,10 @@ def shade(
             in0, in1, in2 = around0, around1, around2
             s0, s1, s2 = 0.0, 0.0, 0.0
             hidden = min((in0 + in1 + in2) / (env[1, 0] + env[1, 1] + env[1, 2] + 1e-3), 1.0)
+            if kind == 1:
+                # Lids are too thin for the maps of what is around; their shade on the eye is not.
+                shade_ = 0.45 + 0.55 * smoothstep(0.25, 1.0, hidden)
+                in0, in1, in2, lit = in0 * shade_, in1 * shade_, in2 * shade_, lit * (0.5 + 0.5 * shade_)
             for n in range(lights.shape[0]):
                 lx, ly, lz = lights[n, 0], lights[n, 1], lights[n, 2]
                 # Without a shadow map of their own the others are kept out of hollows by what is known of them.

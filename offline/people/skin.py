@@ -28,11 +28,12 @@ _HAIRLINE = np.array(
 
 
 def scalp(paint: Array, hairline: float) -> Array:
-    """[N], dm inside the hairline at paint places [N, 3], negative outside; `hairline` is how far it has moved back."""
+    """[N], dm inside the uneven hairline at paint places [N, 3], negative outside; `hairline` is how far back it is."""
     angle = np.abs(np.arctan2(paint[:, 0], paint[:, 2] - MAP_AXIS))
     line = np.interp(angle, *_HAIRLINE.T)
     corner = np.exp(-(((angle - 0.62) / 0.28) ** 2))
     line += hairline * (0.35 + 1.1 * corner) * np.clip(1.25 - angle, 0, 1)
+    line += 0.022 * noise_at(volume(), paint * np.float32(9), 0) + 0.012 * noise_at(volume(), paint * np.float32(28), 1)
     return np.asarray(np.minimum(paint[:, 1] - line, 0.5))
 
 
