@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     face, triangles = read_canonical_face(options.canonical)
     if not options.keep_dense:
-        dense = Maker(options.folder, options.canonical).make()
-        replaced(DENSE, lambda temporary: save(dense, temporary))
+        save(Maker(options.folder, options.canonical).make(), DENSE)
     model = landmark_model(DenseHead.load(DENSE), triangles)
     sequences = [sequence(see(video), model) for video in options.videos]
     model, slide = refine(model, Slide.none(), sequences, mirror_permutation(face))

@@ -41,12 +41,12 @@ class View:
 
 
 def correspondence(
-    views: Iterable[View], triangles: NDArray[np.int32], mirror: NDArray[np.intp], pairs: NDArray[np.intp]
+    views: Iterable[View], triangles: NDArray[np.int32], mirror: NDArray[np.intp] | None, pairs: NDArray[np.intp]
 ) -> tuple[NDArray[np.int32], Floats]:
     """Triangle [468] and place among its corners [468, 3] of each landmark but the irises'.
 
-    `mirror` [V] names each vertex' mirror image in a symmetric mesh, `pairs` [468] each landmark's. Raises BadInput
-    where MediaPipe finds no face in half of the pictures.
+    `mirror` [V] names each vertex' mirror image (None: the mesh is not symmetric), `pairs` [468] each landmark's.
+    Raises BadInput where MediaPipe finds no face in half of the pictures.
     """
     seen, projected, weights, total = [], [], [], 0
     corners = barycentric_grid(GRID)
@@ -71,9 +71,12 @@ def correspondence(
         yaw, pitch, _ = angles_from_rotation(view.camera.extrinsics[:, :3] * np.array([[1], [-1], [-1]]))
         weights.append(np.exp(-(yaw**2 + pitch**2) / FRONTAL**2))
     cost = _costs(np.stack(projected), np.stack(seen), np.array(weights))
-    twin = _twins(triangles[chosen], corners, mirror)
-    best = np.argmin(cost + cost[twin][:, pairs], 0)
-    best = np.where(np.arange(FACE_VERTICES) <= pairs, best, twin[best[pairs]])
+    if mirror is None:
+        best = np.argmin(cost, 0)
+    else:
+        twin = _twins(triangles[chosen], corners, mirror)
+        best = np.argmin(cost + cost[twin][:, pairs], 0)
+        best = np.where(np.arange(FACE_VERTICES) <= pairs, best, twin[best[pairs]])
     return chosen[best // len(corners)].astype(np.int32), corners[best % len(corners)]
 
 

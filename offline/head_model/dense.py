@@ -19,10 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.files import replaced
 from offline.head_model.rims import OVERLAP, Rims
 from offline.head_model.traits import traits_vector
 from runtime.contract.axes import Array, rotation_from_angles
 from runtime.contract.drive import EXPRESSIONS, GAZE_PITCH, GAZE_YAW, INDEX
+from runtime.contract.head_model import ordered_axes
 from runtime.errors import BadInput
 
 LANDMARKS = 478
@@ -212,7 +214,7 @@ def _shipped() -> DenseHead:
 
 def _read(source: Path | BytesIO, name: str) -> DenseHead:
     """Raises BadInput."""
-    fields = set(DenseHead.__dataclass_fields__)
+    fields = set(DenseHead.__dataclass_fields__) | {"names"}
     try:
         with np.load(source, allow_pickle=False) as arrays:
             missing = sorted(fields - set(arrays.files))
@@ -223,14 +225,15 @@ def _read(source: Path | BytesIO, name: str) -> DenseHead:
         raise BadInput(f"{name} lacks '{missing[0]}'; build it again with offline.head_model.build.")
     for key in QUANTISED:
         stored[key] = stored[key].astype(np.float32) * np.float32(STEP)
-    if stored["expression"].shape != (len(EXPRESSIONS), *stored["mean"].shape):
-        raise BadInput(f"{name} has 'expression' of shape {stored['expression'].shape}; build it again.")
-    return DenseHead(**stored)
+    names, mean, axes = stored.pop("names").tolist(), stored["mean"], stored["expression"]
+    if axes.shape != (len(names), *mean.shape):
+        raise BadInput(f"{name} has 'expression' of shape {axes.shape}, not {(len(names), *mean.shape)}; build it again.")
+    return DenseHead(**stored | {"expression": ordered_axes(names, axes, mean)})
 
 
 def save(head: DenseHead, path: Path) -> None:
     """Writes what `DenseHead.load` reads, a few MB."""
     stored = {key: getattr(head, key) for key in DenseHead.__dataclass_fields__}
     stored |= {key: np.rint(stored[key] / STEP).astype(np.int16) for key in QUANTISED}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **stored)
+    stored["names"] = np.array(EXPRESSIONS)
+    replaced(path, lambda temporary: np.savez_compressed(temporary, **stored))

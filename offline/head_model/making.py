@@ -18,6 +18,7 @@ from offline.head_model.dense import HUMAN_IRIS, REGIONS, DenseHead, Part
 from offline.head_model.makehuman import MakeHuman
 from offline.head_model.population import Population
 from offline.head_model.rims import Rims, close_up, following, visible_rims
+from offline.head_model.surface import Surface, nearest
 from offline.head_model.topology import mirror_permutation, read_canonical_face
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import EXPRESSIONS, INDEX
@@ -26,14 +27,14 @@ from runtime.tracking.bounded import Floats
 
 SEED = 20
 PEOPLE = 3000
-AXES = 64
+AXES = 80
 VIEWS = 240
 VIEW_SIZE = 512
 YAW, PITCH = 0.5, 0.25
 """Radians that the views of the correspondence are spread over, to both sides."""
-REACH = 0.8
+REACH = 0.3
 """dm from the landmarks over which a vertex' importance to the basis falls to e⁻¹."""
-FARTHEST, BALL = 0.04, 0.2
+FARTHEST, BALL = 0.001, 0.2
 """Importance of what is far from the face, and of each vertex of the finely meshed eyeballs."""
 TEETH_BACK = 0.03
 """dm; MakeHuman's teeth touch the lips from behind and would show through them."""
@@ -53,7 +54,6 @@ class Maker:
         self._anatomy = Anatomy(self._source)
         self._population = Population(self._source, self._anatomy)
         self._canonical, _ = read_canonical_face(canonical)
-        self._rng = np.random.default_rng(SEED)
         self._base = self._with_teeth(self._anatomy.head(self._source.base[self._anatomy.needed]))
         self._mirror = nearest(self._base * [-1, 1, 1], self._base)
         self._axes = strong_axes(self._raw_axes())
@@ -64,16 +64,15 @@ class Maker:
     def make(self) -> DenseHead:
         """The dense head."""
         anatomy = self._anatomy
-        triangle, weights = correspondence(
-            self._views(), anatomy.triangles, self._mirror, mirror_permutation(self._canonical)[:FACE_VERTICES]
-        )
-
-        def landmarks(vertices: NDArray[np.floating]) -> Floats:
-            return np.einsum("lc,lcx->lx", weights, vertices[anatomy.triangles[triangle]])
-
+        bare = (anatomy.part[anatomy.triangles] < Part.RIGHT_LASHES).all(1)
+        pairs = mirror_permutation(self._canonical)[:FACE_VERTICES]
+        triangle, weights = correspondence(self._views(bare), anatomy.triangles[bare], self._mirror, pairs)
+        triangle = np.flatnonzero(bare)[triangle]
+        landmarks = Surface(anatomy.triangles, triangle, weights).points
+        rng = np.random.default_rng(SEED + 1)
         heads, traits = np.empty((PEOPLE, *self._base.shape), np.float32), []
         for i in range(PEOPLE):
-            head, about = self._person()
+            head, about = self._person(rng)
             heads[i] = similarity(landmarks(head), self._canonical)(head)
             traits.append(about)
         average = landmarks(heads.mean(0))
@@ -108,8 +107,8 @@ class Maker:
             lid_weights=np.stack([self._lids[side].above for side in ("Right", "Left")]).astype(np.float32),
         )
 
-    def _person(self) -> tuple[Floats, Floats]:
-        head, traits = self._population.sample(self._rng)
+    def _person(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        head, traits = self._population.sample(rng)
         return lips_closed(self._with_teeth(head), self._lips, self._below), traits
 
     def _with_teeth(self, head: Floats) -> Floats:
@@ -166,12 +165,12 @@ class Maker:
         left = Rims(upper, lower, above)
         return {"Right": left.mirrored(self._mirror), "Left": left}
 
-    def _views(self) -> Iterator[View]:
-        """People who do all sorts of things, seen from all around the front."""
-        triangles = self._anatomy.triangles[(self._anatomy.part[self._anatomy.triangles] < Part.RIGHT_LASHES).all(1)]
-        colours, rng = self._colours(), self._rng
+    def _views(self, bare: NDArray[np.bool_]) -> Iterator[View]:
+        """People who do all sorts of things, seen from all around the front, with the `bare` triangles alone."""
+        triangles = self._anatomy.triangles[bare]
+        colours, rng = self._colours(), np.random.default_rng(SEED)
         for i in range(VIEWS):
-            head, _ = self._person()
+            head, _ = self._person(rng)
             coefficients = np.zeros(len(EXPRESSIONS))
             if i % 3:
                 for name in rng.choice(GESTURES, 3, replace=False):
@@ -250,10 +249,3 @@ STANDING = np.array([0.0, 7.08, 0.85])
 """dm; where head space has its origin on MakeHuman's standing body, roughly."""
 EYES_AT = np.array([0.0, 0.25, 0.3])
 """dm; where the eyes' middle is put to be seen."""
-
-
-def nearest(points: Floats, among: Floats) -> NDArray[np.intp]:
-    """The index of the nearest of `among` [m, 3] to each of `points` [n, 3]."""
-    return np.concatenate(
-        [np.square(some[:, None] - among).sum(-1).argmin(1) for some in np.array_split(points, 1 + len(points) // 200)]
-    )

@@ -13,11 +13,11 @@ from offline.head_model.traits import AGES, ANCESTRIES, age_weights, drawn_ances
 from runtime.tracking.bounded import Floats
 
 SPREADS = {
-    "asym": 0.18, "cheek": 0.25, "chin": 0.25, "ears": 0.3, "eyebrows": 0.25, "eyes": 0.22, "forehead": 0.22,
+    "asym": 0.15, "cheek": 0.25, "chin": 0.25, "ears": 0.3, "eyebrows": 0.25, "eyes": 0.22, "forehead": 0.22,
     "head": 0.12, "mouth": 0.22, "neck": 0.15, "nose": 0.25,
 }  # fmt: skip
 """Standard deviation of the local changes' weights, by folder."""
-OWN_SIDE = 0.25
+OWN_SIDE = 0.15
 """How much of a paired change each side has of its own."""
 LARGEST = 2.2
 """Standard deviations at which weights are clipped."""

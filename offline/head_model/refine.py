@@ -1,4 +1,4 @@
-"""Refines the authored axes on tracked videos and finds what they leave.
+"""Corrects the named axes on tracked videos, within what keeps their meaning, and finds what they leave.
 
 Three things share what a fit leaves of the landmarks' motion, in this order: how MediaPipe's landmarks slide over the
 face as the head turns (no expression, but it would be taken for one), corrections of the named axes, and the detail
@@ -23,9 +23,13 @@ from runtime.tracking.fit import Observation
 from runtime.tracking.slide import Slide, turn_features
 
 ROUNDS = 4
-FREEDOM = 0.8
+FREEDOM = 1.0
 """How far an axis may be corrected at a vertex, as a share of the way it moves nearby."""
-EVERYWHERE = 0.001
+LENGTHENED = (-0.3, 0.5)
+"""Least and greatest change of how far an axis goes its own way, as a share of it."""
+TURNED = 0.6
+"""Most that it may go another way, as a share of that: a cosine of 0.86 at least with the artist's axis."""
+EVERYWHERE = 0.004
 """dm that any axis may move any vertex."""
 NOISE = 0.02
 """dm, standard deviation of what no axis shall explain."""
@@ -70,25 +74,37 @@ def refine(
     model: HeadModel, slide: Slide, sequences: list[SubjectSequence], permutation: NDArray[np.intp]
 ) -> tuple[HeadModel, Slide]:
     """The model and slide after `ROUNDS` of fitting all subjects and explaining what is left."""
-    authored = model.expression.astype(np.float64)
+    made = model.expression.astype(np.float64)
     for _ in range(ROUNDS):
         evidence = _evidence(model, slide, sequences, permutation)
         left = evidence.residual + np.tensordot(evidence.features, slide.fields, 1)
         fields = _ridge(evidence.features, left, np.broadcast_to(SLIDE_SPREAD[:, None, None], slide.fields.shape))
         left = left - np.tensordot(evidence.features, fields, 1)
         named = evidence.coefficients[:, : len(EXPRESSIONS)]
-        offset = model.expression - authored
+        offset = model.expression - made
         left = left + np.tensordot(named, offset, 1)
-        offset = _ridge(named, left, FREEDOM * _envelope(authored) + EVERYWHERE)
+        offset = meaning_kept(made, _ridge(named, left, FREEDOM * _envelope(made) + EVERYWHERE))
         left = left - np.tensordot(named, offset, 1)
         left = left + np.tensordot(evidence.coefficients[:, len(EXPRESSIONS) :], model.detail, 1)
         model = replace(
             model,
-            expression=(authored + offset).astype(np.float32),
+            expression=(made + offset).astype(np.float32),
             detail=principal_axes(left, DETAIL).astype(np.float32),
         )
         slide = Slide(fields)
     return model, slide
+
+
+def meaning_kept(axes: Floats, offset: Floats) -> Floats:
+    """Corrections `offset` [K, 478, 3] of `axes`, cut where they would make an axis mean something else."""
+    flat, change = axes.reshape(len(axes), -1), offset.reshape(len(axes), -1)
+    norm = np.maximum(np.square(flat).sum(1), 1e-12)
+    along = (flat * change).sum(1) / norm
+    across = change - along[:, None] * flat
+    along = np.clip(along, *LENGTHENED)
+    share = np.linalg.norm(across, axis=1) / np.sqrt(norm) / (1 + along)
+    across *= np.minimum(1, TURNED / np.maximum(share, 1e-12))[:, None]
+    return (along[:, None] * flat + across).reshape(axes.shape)
 
 
 def principal_axes(residual: Floats, count: int) -> Floats:

@@ -23,7 +23,7 @@ NEARLY, BEHIND = 0.3, 0.05
 """Barycentric slack and depth (dm) by which a triangle may miss a pixel in a sample and still be its candidate."""
 SAMPLES = 160
 """Random expressions that the candidates are drawn from, besides each axis alone."""
-CANDIDATES = 24
+CANDIDATES = 32
 """Triangles that a pixel may show at most; the rarest beyond are dropped."""
 
 

@@ -27,6 +27,8 @@ from runtime.tracking.fit import COEFFICIENTS, POSE, FaceFit, Solution, moved
 from runtime.tracking.identity import REACH
 
 ROUNDS = 3
+SHARES = (1.0, 0.5, 0.25, 0.125)
+"""Of a step, that are tried one after the other until the sum falls."""
 STATE = POSE + COEFFICIENTS
 OUTLIER = 4.0
 """Standard deviations from which a landmark counts ever less."""
@@ -49,7 +51,7 @@ class Refined:
     performance: Performance
     """The given one with better solutions and identity."""
     cost: list[float]
-    """The sum before each round and after the last; the robust terms count by Cauchy's loss."""
+    """The sum before the first round and after each, falling; the robust terms count by Cauchy's loss."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +65,29 @@ def refine(fit: Performance, times: Floats, segments: NDArray[np.integer], progr
     """Adjusts all frames of a fit, seen at `times` [N] (seconds); nothing is smooth across `segments` [N].
 
     The face of ``fit.person`` gets the new identity. A coefficient that meets its limit stops there while the others
-    step on as if it had not, so that a late round may be worse than the one before; the best is returned.
+    step on as if it had not, so that a whole step may make things worse; then a part of it is taken.
     """
     face, track = fit.person.face, _Track(fit, times, segments)
-    solutions = list(fit.solutions)
+    solutions, identity = list(fit.solutions), face.identity
     system = _Equations(face, track, solutions)
-    costs, best = [system.cost], (system.cost, solutions, face.identity)
+    costs = [system.cost]
     for _ in tqdm(range(ROUNDS), "refine", unit="round", disable=not progress):
         step, shared = system.solve()
-        solutions = [
-            _stepped(s, d, low, high) for s, d, low, high in zip(solutions, step, fit.lower, fit.upper, strict=True)
-        ]
-        face.set_identity(np.clip(face.identity + shared, -REACH, REACH))
-        system = _Equations(face, track, solutions)
+        for share in SHARES:
+            stepped = [
+                _stepped(s, share * d, low, high)
+                for s, d, low, high in zip(solutions, step, fit.lower, fit.upper, strict=True)
+            ]
+            face.set_identity(np.clip(identity + share * shared, -REACH, REACH))
+            system = _Equations(face, track, stepped)
+            if system.cost < costs[-1]:
+                break
+        else:
+            break
+        solutions, identity = stepped, face.identity
         costs.append(system.cost)
-        best = min(best, (system.cost, solutions, face.identity), key=lambda found: found[0])
-    face.set_identity(best[2])
-    return Refined(replace(fit, solutions=best[1], identity=best[2]), costs)
+    face.set_identity(identity)
+    return Refined(replace(fit, solutions=solutions, identity=identity), costs)
 
 
 def _stepped(solution: Solution, step: Floats, lower: Floats, upper: Floats) -> Solution:

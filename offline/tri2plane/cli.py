@@ -92,8 +92,10 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
 
 
 def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, device: torch.device = CPU) -> Run:
-    """A run at step 0 for a clip."""
+    """A run at step 0 for a clip. Raises BadInput where the clip's identity is another head model's."""
     model = HeadModel.load()
+    if clip.identity is not None and clip.identity.shape != (len(model.identity),):
+        raise BadInput(f"'{clip.folder}' was tracked with another head model; track the video again.")
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]

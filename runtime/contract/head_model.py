@@ -3,14 +3,15 @@
 ``S = mean + identity · α + expression · β + detail · δ`` on the topology of MediaPipe's face landmarks: the 468
 vertices of its canonical face and five points on each iris. Units are dm and the axes those of `runtime.contract.axes`.
 
-The shipped model (`data/head_model.npz`, built by `offline.head_model.build`) derives from MediaPipe's
-``canonical_face_model.obj``, copyright The MediaPipe Authors, Apache License 2.0.
+A model file names its expression axes, in whatever order. The shipped one (`data/head_model.npz`, built by
+`offline.head_model.build`) derives from MakeHuman's head and MediaPipe's ``canonical_face_model.obj``; see NOTICE.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.contract.axes import Array
-from runtime.contract.drive import DETAIL, EXPRESSIONS
+from runtime.contract.drive import DETAIL, EXPRESSIONS, INDEX
+from runtime.contract.names import coefficient
 from runtime.errors import BadInput
 
 VERTICES = 478
@@ -99,17 +101,19 @@ class HeadModel:
             with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as arrays:
                 missing = sorted(set(cls.__dataclass_fields__) - set(arrays.files))
                 fields = {name: arrays[name] for name in cls.__dataclass_fields__ if name not in missing}
+                names = arrays["names"].tolist() if "names" in arrays.files else list(EXPRESSIONS)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BadInput(
                 f"The head model cannot be read ({error}); give an .npz file that Mien has built."
             ) from error
         if missing:
             raise BadInput(f"The head model lacks '{missing[0]}'; build it again.")
-        return _validated(cls(**fields))
+        return _validated(cls(**fields), names)
 
     def save(self, path: Path) -> None:
         """Writes the model as ``.npz``, which `load` reads."""
-        np.savez_compressed(path, **{n: getattr(self, n) for n in self.__dataclass_fields__})
+        arrays = {n: getattr(self, n) for n in self.__dataclass_fields__}
+        np.savez_compressed(path, names=np.array(EXPRESSIONS), **arrays)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -166,9 +170,12 @@ def _shipped() -> HeadModel:
     return HeadModel.load(files("runtime.contract").joinpath("data/head_model.npz").read_bytes())
 
 
-def _validated(model: HeadModel) -> HeadModel:
-    """`model` as float32 and int32. Raises BadInput where a shape is wrong or a value cannot be used."""
-    shapes = {"mean": (VERTICES, 3), "expression": (len(EXPRESSIONS), VERTICES, 3), "detail": (DETAIL, VERTICES, 3)}
+def _validated(model: HeadModel, names: list[str]) -> HeadModel:
+    """`model` as float32 and int32, its axes, called `names` in the file, in the order of `EXPRESSIONS`.
+
+    Raises BadInput where a shape is wrong, an axis is missing or mirrored, or a value cannot be used.
+    """
+    shapes = {"mean": (VERTICES, 3), "expression": (len(names), VERTICES, 3), "detail": (DETAIL, VERTICES, 3)}
     shapes |= {"identity": (len(model.identity), VERTICES, 3), "triangles": (len(model.triangles), 3)}
     for name, shape in shapes.items():
         value = getattr(model, name)
@@ -180,5 +187,40 @@ def _validated(model: HeadModel) -> HeadModel:
             raise BadInput(f"The head model's '{name}' holds a value that is not finite; build it again.")
     if model.triangles.size and not 0 <= model.triangles.min() <= model.triangles.max() < VERTICES:
         raise BadInput("The head model's 'triangles' name a vertex that does not exist; build it again.")
-    bases = {name: getattr(model, name).astype(np.float32) for name in ("mean", "identity", "expression", "detail")}
-    return HeadModel(**bases, triangles=model.triangles.astype(np.int32))
+    bases = {name: getattr(model, name).astype(np.float32) for name in ("mean", "identity", "detail")}
+    expression = ordered_axes(names, model.expression.astype(np.float32), model.mean)
+    return HeadModel(**bases, expression=expression, triangles=model.triangles.astype(np.int32))
+
+
+def ordered_axes(names: Sequence[str], axes: Array, mean: NDArray[np.floating]) -> Array:
+    """Axes [N, V, 3] with `names` (spelt as `runtime.contract.names` knows them) in the order of `EXPRESSIONS`.
+
+    `mean` [V, 3] is what they move. Raises BadInput where one of the 52 is missing, or moves the wrong side.
+    """
+    place: dict[str, int] = {}
+    for i, name in enumerate(names):
+        try:
+            place.setdefault(coefficient(name) or "", i)
+        except KeyError:
+            continue
+    for name in EXPRESSIONS:
+        if name not in place:
+            raise BadInput(f"The head model lacks the axis '{name}'; it needs all 52 of ARKit's.")
+    ordered = axes[[place[name] for name in EXPRESSIONS]]
+    for name in EXPRESSIONS:
+        if _moves_the_wrong_side(name, ordered[INDEX[name]], mean):
+            raise BadInput(
+                f"The head model's axis '{name}' moves the other side of the face; left and right are the subject's "
+                "own, whose left is at +x."
+            )
+    return ordered
+
+
+def _moves_the_wrong_side(name: str, axis: Array, mean: NDArray[np.floating]) -> bool:
+    side = {"Left": 1, "Right": -1}.get(name[-5:] if name.endswith("Right") else name[-4:], 0)
+    if not side:
+        return False
+    if name.startswith(("jaw", "mouthLeft", "mouthRight")):
+        return bool(side * axis[:, 0].sum() < 0)
+    energy = np.square(axis).sum(1)
+    return bool(energy[side * mean[:, 0] < 0].sum() > energy[side * mean[:, 0] > 0].sum())

