@@ -16,6 +16,6 @@ Rasteriser, shading and strands are loops compiled by numba on one core.
 from offline.people.model import Model, prepared
 from offline.people.performance import performance
 from offline.people.person import DEMOS, Person
-from offline.people.render import Render, render
+from offline.people.render import Render, landmarks, render
 
-__all__ = ["DEMOS", "Model", "Person", "Render", "performance", "prepared", "render"]
+__all__ = ["DEMOS", "Model", "Person", "Render", "landmarks", "performance", "prepared", "render"]

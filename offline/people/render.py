@@ -70,10 +70,7 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     places, moved = model.vertices(state.expression)
     hair, count = model.hair, len(model.surface.paint)
     strands = hair.places(places[:count], model.surface.triangles, moved, head.eye_centres(model.identity))
-    neck = Neck()
-    settings = np.array([*neck.pivot, neck.low, neck.high, neck.lean], np.float32)
-    world = to_world(places, pose, settings)
-    hair_world = to_world(strands, pose, settings)
+    world, hair_world = to_world(places, pose), to_world(strands, pose)
     triangles = model.triangles
     normal = vertex_normals(world, triangles)
     # The skin's normals come from all of it, also from what clothes hide.
@@ -116,9 +113,21 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     return Render(colour, alpha, np.where(hit, depth[::OVER, ::OVER], 0).astype(np.float32), labels)
 
 
+def landmarks(model: Model, state: DriveState) -> Array:
+    """MediaPipe's landmarks [478, 3] of a moment in world space: where they are, not where a detector finds them."""
+    head = model.surface.head
+    return to_world(head.landmarks(head.vertices(model.identity, state.expression)), state.pose)
+
+
+def to_world(points: Array, pose: Array) -> Array:
+    """World places [N, 3] of which `Neck.to_head` makes `points` [N, 3] under the head pose [3, 4]."""
+    neck = Neck()
+    return _bent(points, pose, np.array([*neck.pivot, neck.low, neck.high, neck.lean], np.float32))
+
+
 @njit(cache=True, fastmath=True)
-def to_world(points: Array, pose: Array, neck: Array) -> Array:
-    """World places [N, 3] of which `Neck.to_head` makes `points` [N, 3], by fixed-point steps."""
+def _bent(points: Array, pose: Array, neck: Array) -> Array:
+    """`to_world` by fixed-point steps; `neck` is pivot, low, high, lean."""
     out = np.empty_like(points)
     px, py, pz, low, high, lean = neck[0], neck[1], neck[2], neck[3], neck[4], neck[5]
     tx = pose[0, 0] * px + pose[0, 1] * py + pose[0, 2] * pz + pose[0, 3] - px

@@ -350,7 +350,7 @@ def wrinkle_weights(expression: NDArray[np.floating], wrinkled: float) -> Array:
         pucker, blink = float(expression[INDEX["mouthPucker"]]), value("eyeBlink", side)
         rows.append(
             [
-                0.75 * inner + 0.6 * outer,
+                1.05 * inner + 0.85 * outer,
                 1.0 * down + 0.4 * sneer,
                 0.55 * smile + 0.7 * cheek + 0.55 * squint + 0.15 * blink,
                 0.75 * smile + 0.7 * sneer + 0.5 * upper + 0.4 * value("mouthDimple", side) + 0.4 * cheek,

@@ -10,7 +10,7 @@ import pytest
 
 from offline.people import Model, Person, Render, prepared, render
 from offline.people.hair import STYLES
-from offline.people.render import to_world
+from offline.people.render import landmarks, to_world
 from offline.people.shade import Material
 from runtime.contract.axes import Camera, Neck, portrait_camera
 from runtime.contract.drive import EXPRESSIONS, DriveState
@@ -33,26 +33,18 @@ def test_the_matte_is_soft_and_the_colour_within_it(bald: Model, state: State) -
 def test_a_vertex_is_where_the_picture_shows_it(bald: Model, state: State) -> None:
     moment, camera, size = state(yaw=20, pitch=5, jawOpen=0.5), portrait_camera(0.1), 128
     picture = render(bald, moment, camera, size)
-    places, _ = bald.vertices(moment.expression)
-    neck = Neck()
-    settings = np.array([*neck.pivot, neck.low, neck.high, neck.lean], np.float32)
-    world = to_world(places, moment.pose, settings)
-    uv = camera.project(world) * size
+    world = landmarks(bald, moment)
     depth = world @ camera.extrinsics[2, :3] + camera.extrinsics[2, 3]
-    # The tip of the nose, the chin and the forehead are in front of all else.
-    for landmark in (1, 152, 10):
-        place = bald.surface.landmarks[landmark]
-        vertex = int(np.linalg.norm(bald.surface.paint - place, axis=1).argmin())
-        column, row = uv[vertex].astype(int)
-        assert abs(picture.depth[row, column] - depth[vertex]) < 0.06
+    # The tip of the nose, the chin, the forehead and the lower lip are in front of all else.
+    for landmark in (1, 152, 10, 17):
+        column, row = (camera.project(world[landmark]) * size).astype(int)
+        assert abs(picture.depth[row, column] - depth[landmark]) < 0.06
 
 
 def test_world_places_are_those_that_the_neck_takes_back(state: State) -> None:
     moment = replace(state(yaw=35, pitch=-20, roll=15), translation=np.array([0.2, -0.1, 0.5], np.float32))
-    neck = Neck()
-    settings = np.array([*neck.pivot, neck.low, neck.high, neck.lean], np.float32)
     places = np.random.default_rng(0).uniform([-1, -1.6, -1], [1, 1.5, 0.6], (200, 3)).astype(np.float32)
-    back = neck.to_head(to_world(places, moment.pose, settings), moment.pose)
+    back = Neck().to_head(to_world(places, moment.pose), moment.pose)
     np.testing.assert_allclose(back, places, atol=1e-3)
 
 
