@@ -61,7 +61,7 @@ class Style:
 
 STYLES: dict[str, Style] = {
     "shaved": Style(
-        (0.035, 0.03), count=26000, steps=2, comb="out", gravity=0.1, fall=0, lift=0.01, clump=0.0, width=0.0035
+        (0.022, 0.018), count=26000, steps=2, comb="out", gravity=0.1, fall=0, lift=0.01, clump=0.0, width=0.0035
     ),
     "crop": Style(
         (0.28, 0.11), count=26000, steps=6, comb="forward", gravity=0.12, fall=0.2, lift=0.10, clump=0.15, width=0.0046
@@ -368,11 +368,11 @@ def _grow(
             px, py, pz = x + dx * step, y + dy * step, z + dz * step
             # Off the face: what falls before it is pushed to the sides, like a curtain.
             face = guard[n]
-            if face > 0 and py < 0.95 and pz > -0.2:
+            if face > 0 and py < 1.0 and pz > -0.2:
                 angle = np.arctan2(px, pz + 0.45)
-                limit = face * min((0.95 - py) / 0.45, 1.0)
+                limit = face * min((1.0 - py) / 0.65, 1.0)
                 if abs(angle) < limit:
-                    turned = angle + 0.4 * ((limit if angle >= 0 else -limit) - angle)
+                    turned = angle + 0.22 * ((limit if angle >= 0 else -limit) - angle)
                     radius = np.sqrt(px * px + (pz + 0.45) ** 2)
                     px, pz = radius * np.sin(turned), radius * np.cos(turned) - 0.45
             ax, ay, az = px - centre[0], py - centre[1], pz - centre[2]
@@ -417,7 +417,7 @@ def _scalp_hair(
     if style.tie != "none":
         # What grows before and below the ears is too short to reach.
         inside = np.where((face.paint[:, 1] < 0.40) & (face.paint[:, 2] > -0.5), -1, inside)
-    density = np.clip(inside / 0.05, 0, 1) * (face.regions["ears"] < 0.3) * (face.paint[:, 1] > -0.75)
+    density = np.clip(inside / 0.05, 0, 1) * (face.regions["ears"] < 0.05) * (face.paint[:, 1] > -0.75)
     if person.male > 0.5 and person.age > 45:
         crown = np.exp(-(((face.paint - np.array([0, 1.4, -0.75])) / 0.45) ** 2).sum(1))
         density = density * (1 - np.clip(2.2 * person.hairline - 0.3, 0, 0.9) * crown)
