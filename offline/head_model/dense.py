@@ -227,7 +227,9 @@ def _read(source: Path | BytesIO, name: str) -> DenseHead:
         stored[key] = stored[key].astype(np.float32) * np.float32(STEP)
     names, mean, axes = stored.pop("names").tolist(), stored["mean"], stored["expression"]
     if axes.shape != (len(names), *mean.shape):
-        raise BadInput(f"{name} has 'expression' of shape {axes.shape}, not {(len(names), *mean.shape)}; build it again.")
+        raise BadInput(
+            f"{name} has 'expression' of shape {axes.shape}, not {(len(names), *mean.shape)}; build it again."
+        )
     return DenseHead(**stored | {"expression": ordered_axes(names, axes, mean)})
 
 
