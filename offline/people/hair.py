@@ -648,7 +648,7 @@ def _beard_hair(
     density = beard_density(face.paint, person.beard)
     lips = (face.regions["lips"] + face.regions["inside mouth"]) > 0.3
     density = np.where(lips, 0, density).astype(np.float32)
-    count, long = {"stubble": (9500, 0.020), "moustache": (1100, 0.085), "goatee": (2300, 0.11), "full": (10500, 0.19)}[
+    count, long = {"stubble": (9500, 0.020), "moustache": (850, 0.075), "goatee": (2300, 0.11), "full": (10500, 0.19)}[
         person.beard
     ]
     roots, weights = scattered(rng, skin, face.triangles, density, count)

@@ -20,9 +20,9 @@ SHADOW_SIZE = 640
 AROUND_SIZE = 160
 AROUND = 32
 """Directions from which the surroundings are looked at."""
-REACH = 1.75
+REACH = 1.9
 """Half the width of a shadow map around the head's middle, dm."""
-MIDDLE = np.array([0.0, 0.1, -0.3], np.float32)
+MIDDLE = np.array([0.0, -0.05, -0.3], np.float32)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,9 @@ def shade(
                     q = min(max(int(column + 1.5 * v), 0), size - 1)
                     lit += min(max(1 - (deep - shadow[r, q] - 0.03) / 0.04, 0.0), 1.0)
             lit /= 25
+            # Nothing throws a shadow where the map ends.
+            rim = min(min(row, size - row), min(column, size - column))
+            lit += (1 - lit) * (1 - smoothstep(0.0, 24.0, rim))
 
             dx, dy, dz = nx, ny, nz
             rough1, rough2, mix, f0 = 0.5, 0.33, 0.25, 0.028
@@ -280,9 +283,9 @@ def shade(
                 vein2 = noise(table, lx * 30, ly * 44 + 20 * m0, lz * 30, 1)
                 veins = max(1 - abs(vein) * 5, 0.0) * 0.6 + max(1 - abs(vein2) * 4, 0.0) * 0.3
                 veins *= red_part
-                wr = 0.66 - 0.10 * red_part - 0.10 * veins
-                wg = 0.60 - 0.17 * red_part - 0.34 * veins
-                wbl = 0.575 - 0.17 * red_part - 0.34 * veins
+                wr = 0.70 - 0.10 * red_part - 0.10 * veins
+                wg = 0.625 - 0.17 * red_part - 0.34 * veins
+                wbl = 0.59 - 0.17 * red_part - 0.34 * veins
                 edge = smoothstep(1.06, 0.93, rho)
                 if edge > 0:
                     ring = rho
@@ -369,7 +372,7 @@ def shade(
             hidden = min((in0 + in1 + in2) / (env[1, 0] + env[1, 1] + env[1, 2] + 1e-3), 1.0)
             if kind == 1:
                 # Lids are too thin for the maps of what is around; their shade on the eye is not.
-                shade_ = 0.45 + 0.55 * smoothstep(0.25, 1.0, hidden)
+                shade_ = 0.62 + 0.38 * smoothstep(0.15, 0.8, hidden)
                 in0, in1, in2, lit = in0 * shade_, in1 * shade_, in2 * shade_, lit * (0.5 + 0.5 * shade_)
             for n in range(lights.shape[0]):
                 lx, ly, lz = lights[n, 0], lights[n, 1], lights[n, 2]

@@ -52,7 +52,7 @@ def beard_density(paint: Array, kind: str) -> Array:
     # Sparse beside the lower lip and beside the philtrum.
     below_lip = np.exp(-(((x - 0.16) / 0.06) ** 2) - ((y - mouth[1] + 0.17) / 0.05) ** 2)
     full = full * (1 - 0.6 * below_lip)
-    upper_lip = np.clip((y - mouth[1] - 0.02) / 0.05, 0, 1) * np.clip((0.30 - x) / 0.06, 0, 1)
+    upper_lip = np.clip((y - mouth[1] - 0.02) / 0.05, 0, 1) * np.clip((0.25 - x) / 0.06, 0, 1)
     goatee = np.clip((0.21 - x) / 0.08, 0, 1) * np.clip((mouth[1] - 0.08 - y) / 0.08, 0, 1)
     ring = (
         np.clip((0.33 - x) / 0.05, 0, 1) * np.clip((x - 0.17) / 0.05, 0, 1) * np.clip((mouth[1] + 0.1 - y) / 0.05, 0, 1)

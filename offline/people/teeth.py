@@ -120,7 +120,7 @@ def placed(row: Row, jaw: str, sockets: Array) -> Array:
     """Vertices [N, 3] of a row in head space; `sockets` [n, 3] are the head model's vertices of those teeth."""
     low, high = sockets.min(0), sockets.max(0)
     a, back, front = (high[0] - low[0]) / 2 * 0.87, low[2], high[2] - 0.042
-    edge = low[1] - 0.015 if jaw == "upper" else high[1] - 0.055
+    edge = low[1] - 0.028 if jaw == "upper" else high[1] - 0.055
     turn = np.linspace(-np.pi / 2, np.pi / 2, 257)
     if jaw == "lower":
         a, front = a - 0.02, front - 0.015
