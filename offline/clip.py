@@ -5,6 +5,7 @@
     drive.npz            expression [N, 52], detail [N, 8], rotation [N, 4] (x, y, z, w), translation [N, 3] (dm),
                          timestamp [N] (s); a tracked clip adds landmarks [N, 478, 3], identity [K] and torso [N, 3]
                          (dm, how far the shoulders are from where the head's pose puts them)
+    head_model.npz       the head model that it was tracked with, where that is not the shipped one
 
 Axes and units are those of `runtime.contract.axes`. The first 80 % of the frames are for training, the rest for
 testing. Frames are written one by one under a temporary name and renamed, so that several processes may fill one clip
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from offline.files import replaced, write_png, write_text
 from runtime.contract.axes import Camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS, DriveState
+from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import shown
 
@@ -36,6 +38,7 @@ FORMAT = "mien-clip"
 VERSION = 1
 TRAIN_SHARE = 0.8
 SOURCES = ("studio", "video")
+HEAD_MODEL = "head_model.npz"
 Margin = tuple[int, int, int, int]
 """Pixels that a frame's file holds beyond the picture: left, top, right, bottom."""
 NO_MARGIN: Margin = (0, 0, 0, 0)
@@ -131,6 +134,12 @@ class Clip:
 
     def __len__(self) -> int:
         return self.info.frames
+
+    @property
+    def head_model(self) -> HeadModel:
+        """The head model that it was tracked with: the folder's own, where it has one, or the shipped one."""
+        own = self.folder / HEAD_MODEL
+        return HeadModel.load(own if own.exists() else None)
 
     @property
     def train(self) -> range:

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from offline.files import replaced, write_png
 from offline.head_model.basis import Similarity, similarity
 from offline.head_model.correspondence import View, correspondence
-from offline.head_model.drawing import SKIN, plain_picture
+from offline.head_model.drawing import IRIS, PUPIL, SKIN, WHITE, plain_picture
 from offline.head_model.making import GESTURES, PITCH, YAW
-from offline.head_model.surface import Surface, nearest, read_obj
+from offline.head_model.surface import Surface, components, nearest, read_obj
 from offline.head_model.topology import mirror_permutation
-from runtime.contract.axes import Camera, portrait_camera
+from runtime.contract.axes import PORTRAIT_CENTRE_Y, PORTRAIT_DISTANCE, PORTRAIT_FOCAL, Camera, portrait_camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS, INDEX
 from runtime.contract.head_model import EYE_CORNERS, FACE_VERTICES, VERTICES, HeadModel, ordered_axes
 from runtime.contract.names import coefficient
@@ -47,9 +47,16 @@ PORTIONS = (1.0, 0.5, 0.25, 0.15)
 """Shares of the mesh's height, from its top, in which a face is looked for: a head, a bust, a person."""
 FACE_HEIGHT = 1.6
 """dm from forehead to chin, roughly, before the size is settled by the landmarks."""
+ACROSS = PORTRAIT_DISTANCE / PORTRAIT_FOCAL
+"""dm that a portrait shows at the head's origin."""
 SYMMETRIC = 1e-3
 """Mean distance of a vertex from another's mirror image, over the mesh's size, up to which a mesh is symmetric."""
-IRIS_RADIUS = 0.0585
+IRIS_RADIUS, PUPIL_RADIUS = 0.0585, 0.02
+"""dm."""
+EYEBALL = 0.5
+"""dm; a part of the mesh in an eye that is no larger is an eyeball, and drawn as one."""
+BESIDE = 0.04 * np.array([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)])
+"""dm from the middle of an eye's corners, where an eyeball is looked for: a lid may be in front of one place."""
 IRIS_PLACE = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1))
 IRIS_ABOVE = 0.06
 """How far above the middle of an eye's corners the iris is, over their distance."""
@@ -118,10 +125,11 @@ def converted(shapes: Shapes) -> tuple[HeadModel, NDArray[np.uint8]]:
     placed = framed(shapes)
     neutral, axes = placed(shapes.neutral), placed.displaced(shapes.expression)
     people = placed.displaced(shapes.identity)
+    colours = _colours(neutral, shapes.triangles)
     mirror = nearest(neutral * [-1, 1, 1], neutral)
     off = np.linalg.norm(neutral[mirror] * [-1, 1, 1] - neutral, axis=1).mean() / np.ptp(neutral)
     triangle, weights = correspondence(
-        _views(neutral, axes, people, shapes.triangles),
+        _views(neutral, axes, people, shapes.triangles, colours),
         shapes.triangles,
         mirror if off < SYMMETRIC else None,
         mirror_permutation(shipped.mean[:FACE_VERTICES])[:FACE_VERTICES],
@@ -139,7 +147,7 @@ def converted(shapes: Shapes) -> tuple[HeadModel, NDArray[np.uint8]]:
         np.zeros((DETAIL, VERTICES, 3), np.float32),
         shipped.triangles,
     )
-    return model, _shown(neutral, shapes.triangles, mean)
+    return model, _shown(neutral, shapes.triangles, colours, mean)
 
 
 def framed(shapes: Shapes) -> Similarity:
@@ -152,18 +160,46 @@ def framed(shapes: Shapes) -> Similarity:
             top = np.array([(low[0] + high[0]) / 2, high[1], (low[2] + high[2]) / 2])
             placed = Similarity(scale, np.eye(3), np.array([0, 1.5, 0]) - scale * top)
             mesh.reset()
-            seen = mesh.detect(_picture(placed(shapes.neutral), shapes.triangles, camera), portion)
+            plain = np.broadcast_to(SKIN, shapes.neutral.shape)
+            picture = plain_picture(placed(shapes.neutral), shapes.triangles, plain, camera, VIEW_SIZE)
+            seen = mesh.detect(picture, portion)
             if seen is None:
                 continue
             size = float(np.ptp(seen[:FACE_VERTICES, 1]))
-            across = 1 / float(camera.intrinsics[0]) * 9.0
-            middle = (seen[:FACE_VERTICES, :2].mean(0) - 0.5) * [across, -across] + [0, -0.3]
-            grow = FACE_HEIGHT / (size * across)
+            middle = _in_front_plane(seen[:FACE_VERTICES, :2].mean(0))
+            grow = FACE_HEIGHT / (size * ACROSS)
             return Similarity(scale * grow, np.eye(3), grow * (placed.shift - [*middle, 0]))
     raise BadInput("MediaPipe finds no face on the neutral mesh; is its front at +z and its top at +y?")
 
 
-def _views(neutral: Floats, axes: Floats, people: Floats, triangles: NDArray[np.int32]) -> Iterator[View]:
+def _in_front_plane(place: NDArray[np.floating]) -> Floats:
+    """Head-space (x, y), dm, at z = 0 of a place (u, v) in a portrait."""
+    return (np.asarray(place, np.float64) - 0.5) * [ACROSS, -ACROSS] + [0, PORTRAIT_CENTRE_Y]
+
+
+def _colours(neutral: Floats, triangles: NDArray[np.int32]) -> Floats:
+    """[V, 3]: skin, and white eyes with irises where the eyeballs are parts of their own: lids are found better so."""
+    colours = np.broadcast_to(SKIN, neutral.shape).copy()
+    with FaceMesh() as mesh:
+        seen = mesh.detect(plain_picture(neutral, triangles, colours, portrait_camera(), VIEW_SIZE), 0.0)
+    if seen is None:
+        return colours
+    part = components(triangles, len(neutral))
+    for outer, inner in EYE_CORNERS.values():
+        middle = _in_front_plane(seen[[outer, inner], :2].mean(0))
+        front = Surface.in_front(neutral, triangles, middle + BESIDE)
+        for label in np.unique(part[triangles[front.triangle, 0]]):
+            ball = neutral[part == label]
+            if np.ptp(ball, axis=0).max() < EYEBALL:
+                centre = (ball.max(0) + ball.min(0)) / 2
+                away = np.linalg.norm(ball - [*centre[:2], ball[:, 2].max()], axis=1)[:, None]
+                colours[part == label] = np.select([away < PUPIL_RADIUS, away < IRIS_RADIUS], [PUPIL, IRIS], WHITE)
+    return colours
+
+
+def _views(
+    neutral: Floats, axes: Floats, people: Floats, triangles: NDArray[np.int32], colours: Floats
+) -> Iterator[View]:
     rng = np.random.default_rng(SEED)
     for i in range(VIEWS):
         coefficients = np.zeros(len(EXPRESSIONS))
@@ -175,13 +211,7 @@ def _views(neutral: Floats, axes: Floats, people: Floats, triangles: NDArray[np.
         head = neutral + np.tensordot(coefficients, axes, 1)
         head = head + np.tensordot(np.clip(rng.normal(size=len(people)), -1.5, 1.5), people, 1)
         camera = portrait_camera(float(rng.uniform(-YAW, YAW)), float(rng.uniform(-PITCH, PITCH)))
-        yield View(head, camera, _picture(head, triangles, camera))
-
-
-def _picture(
-    vertices: Floats, triangles: NDArray[np.int32], camera: Camera, size: int = VIEW_SIZE
-) -> NDArray[np.uint8]:
-    return plain_picture(vertices, triangles, np.broadcast_to(SKIN, vertices.shape), camera, size)
+        yield View(head, camera, plain_picture(head, triangles, colours, camera, VIEW_SIZE))
 
 
 def _irises(neutral: Floats, surface: Surface) -> Surface:
@@ -195,15 +225,15 @@ def _irises(neutral: Floats, surface: Surface) -> Surface:
     return Surface.in_front(neutral, surface.mesh, np.concatenate(found))
 
 
-def _shown(neutral: Floats, triangles: NDArray[np.int32], landmarks: Floats) -> NDArray[np.uint8]:
+def _shown(neutral: Floats, triangles: NDArray[np.int32], colours: Floats, landmarks: Floats) -> NDArray[np.uint8]:
     """The mesh from the front and from a side with a dot for each landmark, RGB."""
     pictures = []
     for yaw in (0.0, 0.6):
         camera = portrait_camera(yaw)
         camera = Camera(camera.intrinsics * np.array([1.8, 1.8, 1, 1], np.float32), camera.extrinsics)
-        picture = np.ascontiguousarray(_picture(neutral, triangles, camera, SHOWN_SIZE))
+        picture = plain_picture(neutral, triangles, colours, camera, SHOWN_SIZE)
         for x, y in camera.project(landmarks) * SHOWN_SIZE:
-            cv2.circle(picture, (round(float(x)), round(float(y))), 2, (220, 40, 20), -1, cv2.LINE_AA)
+            cv2.circle(picture, (round(float(x)), round(float(y))), 2, (30, 60, 200), -1, cv2.LINE_AA)
         pictures.append(picture)
     return np.concatenate(pictures, 1)
 
@@ -221,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(2, f"{error}\n")
     replaced(options.output, model.save)
     shown = options.output.with_suffix(".png")
-    write_png(shown, picture)
+    write_png(shown, picture[..., ::-1])
     for name in shapes.absent:
         print(f"The mesh has no {name}; that axis does nothing.")
     print(f"{options.output} written; {shown} shows where the landmarks are.")

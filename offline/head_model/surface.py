@@ -90,3 +90,16 @@ def nearest(points: Floats, among: Floats) -> NDArray[np.intp]:
     return np.concatenate(
         [(squares - 2 * some @ among.T).argmin(1) for some in np.array_split(points, 1 + len(points) // 500)]
     )
+
+
+def components(mesh: NDArray[np.integer], count: int) -> NDArray[np.intp]:
+    """[count], for each vertex the lowest vertex that triangles join it with."""
+    label = np.arange(count)
+    while True:
+        lowest = label[mesh].min(1)
+        after = label.copy()
+        np.minimum.at(after, mesh, np.repeat(lowest[:, None], 3, 1))
+        after = after[after]
+        if (after == label).all():
+            return label
+        label = after

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from offline.clip import Clip, ClipInfo
+from offline.clip import HEAD_MODEL, Clip, ClipInfo
 from offline.track.crop import Crop, camera_of, portrait_focal, square_around
 from offline.track.figures import Speed, figures
 from offline.track.matte import Matting
@@ -48,12 +48,13 @@ def track_video(
     subject: str = "",
     consent: str = "",
     progress: bool = True,
+    head_model: HeadModel | None = None,
 ) -> Clip:
     """Tracks the largest face of `video` and writes the clip folder `out`, whole or not at all.
 
     The folder ``report`` in it says how well that went. `focal` is the focal length over the picture's width where
-    known. Raises BadInput where the video cannot be read, shows one usable face for less than two seconds, or `out`
-    already holds something.
+    known; a `head_model` of one's own (None: the shipped one) is kept in the clip. Raises BadInput where the video
+    cannot be read, shows one usable face for less than two seconds, or `out` already holds something.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"'{out}' already exists; choose another folder or delete it.")
@@ -62,7 +63,7 @@ def track_video(
     seen = see(video, progress)
     clock.append(perf_counter())
     # 2. Fit the head model: one focal length and identity, pose and expression of every frame.
-    model = HeadModel.load()
+    model = head_model or HeadModel.load()
     focal = focal or usual_focal(seen, model)
     performance = fit_performance(seen.observations(focal), seen.times, model, segments=seen.segments)
     seen = seen.only(performance.frames)
@@ -79,6 +80,8 @@ def track_video(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as unfinished:
         clip = Clip.create(Path(unfinished) / "clip", info, arrays)
+        if head_model:
+            head_model.save(clip.folder / HEAD_MODEL)
         report = clip.folder / "report"
         report.mkdir()
         points = projected(clip, model)

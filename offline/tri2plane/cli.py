@@ -21,7 +21,6 @@ from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.train import Budget, subject_box, train
-from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -93,7 +92,7 @@ def _train(args: argparse.Namespace, device: torch.device, workers: Workers) -> 
 
 def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, device: torch.device = CPU) -> Run:
     """A run at step 0 for a clip. Raises BadInput where the clip's identity is another head model's."""
-    model = HeadModel.load()
+    model = clip.head_model
     if clip.identity is not None and clip.identity.shape != (len(model.identity),):
         raise BadInput(f"'{clip.folder}' was tracked with another head model; track the video again.")
     texture = mean_texture(clip, model, TEXTURE)

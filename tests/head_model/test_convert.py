@@ -10,7 +10,7 @@ import pytest
 from offline.head_model import convert
 from offline.head_model.convert import converted, read_shapes
 from offline.head_model.dense import DenseHead, Part
-from offline.head_model.surface import Surface, nearest, read_obj
+from offline.head_model.surface import Surface, components, nearest, read_obj
 from runtime.contract.drive import EXPRESSIONS, INDEX
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
@@ -93,6 +93,7 @@ def test_points_in_front(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no surface"):
         Surface.in_front(vertices, mesh, np.array([[0.25, 5]]))
     assert nearest(np.array([[0.9, 0.1, 0]]), SQUARE).tolist() == [1]
+    assert components(mesh, 9).tolist() == [0, 0, 0, 0, 4, 4, 4, 4, 8]
 
 
 def test_a_mesh_without_a_face_is_refused(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_a_still_portrait_is_at_rest_and_steady(tracker: FaceTracker) -> None:
     assert np.degrees(np.abs(angles_from_rotation(states[-1].pose[:, :3]))).max() < 12
     assert np.abs(states[-1].translation).max() < 0.1
     assert np.abs(np.diff([s.expression for s in states[30:]], axis=0)).mean() < 0.01
+    grin = states[-1].expression
+    assert min(grin[INDEX["mouthSmileLeft"]], grin[INDEX["mouthSmileRight"]]) > 0.5, "she shows her teeth"
     assert set(faces[-1].seconds) == {"detect", "fit"}  # type: ignore[union-attr]
 
 

@@ -7,13 +7,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from offline.clip import Clip
+from offline.clip import HEAD_MODEL, Clip, drive_arrays
 from offline.tensors import read_tensors
 from offline.tri2plane import cli
+from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import PRESETS
+from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import TINY, tiny_clip
 from tests.tri2plane.variants import TINY_LIVE
@@ -124,3 +127,15 @@ def test_steps_repeat_exactly_and_polishing_takes_steps_too(clip: Clip, tmp_path
     (one, about), (two, _) = (read_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("a", "b"))
     assert one.keys() == two.keys() and all(torch.equal(value, two[name]) for name, value in one.items())
     assert about["step"] == 2 and one["polish.optimiser.0.step"] == 2
+
+
+def test_a_run_has_the_head_model_of_its_clip(tmp_path: Path) -> None:
+    clip = tiny_clip(tmp_path / "clip")
+    assert cli.new_run(tmp_path / "run", clip, TINY, TrainConfig()).head_model is HeadModel.load()
+    own = replace(HeadModel.load(), identity=HeadModel.load().identity[:3])
+    own.save(clip.folder / HEAD_MODEL)
+    assert len(cli.new_run(tmp_path / "run", clip, TINY, TrainConfig()).identity) == 3
+    arrays = drive_arrays([clip.state(i) for i in range(len(clip))]) | {"identity": np.zeros(30, np.float32)}
+    other = Clip.create(tmp_path / "other", clip.info, arrays)
+    with pytest.raises(BadInput, match="tracked with another head model"):
+        cli.new_run(tmp_path / "run", other, TINY, TrainConfig())
