@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from export.bank import packed, stored
 from export.fast_rendering import FastRenderer
+from export.fast_warp import FACE
 from export.graphs import RendererGraph, SuperResolutionGraph
 from export.onnx_export import export_graph
 from export.parity import Parity, all_states, check_parity, check_storing
@@ -110,7 +111,9 @@ def enough_cells(subject: Subject) -> int:
     model, states = subject.model, all_states(subject)
     drive = drive_tensors(states, model.preset.latent)
     coarse = subject.levels(states)[0].permute(0, 1, 3, 4, 2)
-    needed = FastRenderer(model).needed_cells(coarse, *(drive[k] for k in VIEW))
+    face = model.warped(drive["expression"])
+    warped = (face.maps.permute(0, 2, 3, 1), face.carried) if face else None
+    needed = FastRenderer(model).needed_cells(coarse, drive["pose"], drive["intrinsics"], drive["extrinsics"], warped)
     return min(max(model.preset.cells, needed), model.preset.guide_rays**2)
 
 
@@ -125,8 +128,9 @@ def _examples(subject: Subject, graphs: Mapping[str, nn.Module]) -> dict[str, di
             generator[f"bank_{level}"] = torch.zeros(2, planes, height, width * channels, dtype=torch.int8)
             generator[f"bank_{level}_scale"] = torch.zeros(2, planes, 1, width * channels)
     with torch.no_grad():
-        coarse, *_, fine = graphs["generator"](*generator.values())
-        renderer = {"coarse": coarse, "fine": fine} | {k: drive[k] for k in VIEW}
+        made = dict(zip(graphs["generator"].outputs, graphs["generator"](*generator.values()), strict=True))  # type: ignore[arg-type]
+        renderer = {k: made[k] for k in ("coarse", "fine")} | {k: drive[k] for k in VIEW}
+        renderer |= {k: made[k] for k in FACE if k in made}
         features, alpha, _ = graphs["renderer"](*renderer.values())
     return {"generator": generator, "renderer": renderer, "sr": {"features": features, "alpha": alpha}}
 

@@ -16,14 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.fast_warp import FastFaceWarp
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.rendering import composite_weights, even_depths, guided_interval
-from offline.warp import head_share
+from offline.warp.neck import head_share
 from runtime.contract.axes import PLANE_AXES
 
 Axes = tuple[Tensor, Tensor, Tensor]
 """x, y and z apart."""
+Warped = tuple[Tensor, Tensor] | None
+"""What `export.fast_warp.FACE` names, of an avatar in the face's own space."""
 
 
 class Fetch(nn.Module):
@@ -94,6 +97,7 @@ class FastRenderer(nn.Module):
         self.preset = model.preset
         self.box = [[float(v) for v in corner] for corner in model.box]
         self.neck = model.warp.neck
+        self.face = FastFaceWarp(model.face) if model.face else None
         self.pack = Pack()
         self.fetch = Fetch()
         self.density_head = DensityHead(model.decoder)
@@ -116,10 +120,19 @@ class FastRenderer(nn.Module):
     """[2, R²], each pixel's cell and its number within it."""
 
     def forward(
-        self, coarse: Tensor, fine: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
+        self,
+        coarse: Tensor,
+        fine: Tensor,
+        pose: Tensor,
+        intrinsics: Tensor,
+        extrinsics: Tensor,
+        face: Tensor | None = None,
+        carried: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """`face` and `carried` are of an avatar in the face's own space (`export.fast_warp`)."""
         preset, b = self.preset, pose.shape[0]
-        near, far, worth = self._guide(coarse, pose, intrinsics, extrinsics)
+        warped = None if face is None or carried is None else (face, carried)
+        near, far, worth = self._guide(coarse, pose, intrinsics, extrinsics, warped)
         # 1. The cells worth rendering, and their rays
         chosen = worth.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
         pixels = self.cell_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)  # [2, B, K·side²]
@@ -128,7 +141,7 @@ class FastRenderer(nn.Module):
         near, far = (t.gather(1, chosen)[..., None].expand(-1, -1, sub).reshape(1, -1) for t in (near, far))
         # 2. Their samples
         depths, step = even_depths(near, far, preset.samples, jitter=False)
-        sigma, feature = self._density(fine, rays, depths[0], pose)
+        sigma, feature = self._density(fine, rays, depths[0], pose, warped)
         weights = composite_weights((sigma * step[0])[None])[0]
         colour = self.colour_head(weights, feature, self._seen(rays[1], pose))
         alpha = weights.sum(0)
@@ -140,9 +153,11 @@ class FastRenderer(nn.Module):
         return self.place_colours(colour, index), rest[:, :1], rest[:, 1:]
 
     @torch.no_grad()
-    def needed_cells(self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor) -> int:
+    def needed_cells(
+        self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, warped: Warped = None
+    ) -> int:
         """The most cells that any of B pictures fills; the planes are those of the first level, [B, 3, H, W, C]."""
-        worth = self._guide(coarse, pose, intrinsics, extrinsics)[2]
+        worth = self._guide(coarse, pose, intrinsics, extrinsics, warped)[2]
         return int((worth > 0.02).sum(1).max())
 
     def _index(self, chosen: Tensor) -> Tensor:
@@ -156,7 +171,7 @@ class FastRenderer(nn.Module):
         return (slot * sub + self.places[1]).clamp(max=b * k * sub).reshape(b, rays, rays)
 
     def _guide(
-        self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor
+        self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, warped: Warped
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Near, far and worth [B, cells] of each cell; worth is its opacity plus the largest of the 3×3 around it."""
         size, b = self.preset.guide_rays, pose.shape[0]
@@ -166,20 +181,25 @@ class FastRenderer(nn.Module):
         near = (middle - self.box[1][2] - 0.1).expand(-1, size * size).reshape(1, -1)
         far = (middle - self.box[0][2] + 0.1).expand(-1, size * size).reshape(1, -1)
         depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
-        weights = composite_weights(self._density(coarse, rays, depths[0], pose)[0][None] * step)
+        weights = composite_weights(self._density(coarse, rays, depths[0], pose, warped)[0][None] * step)
         weights, depths, step = (t.reshape(-1, b, size * size).transpose(0, 1) for t in (weights, depths, step))
         near, far = guided_interval(weights, depths, step, size, size)
         opacity = weights.sum(1).reshape(b, 1, size, size)
         worth = opacity + F.max_pool2d(opacity, 3, 1, 1)  # a cell beside the head counts, one of the head counts more
         return near, far, worth.reshape(b, -1)
 
-    def _density(self, planes: Tensor, rays: tuple[Axes, Axes], depths: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    def _density(
+        self, planes: Tensor, rays: tuple[Axes, Axes], depths: Tensor, pose: Tensor, warped: Warped
+    ) -> tuple[Tensor, Tensor]:
         """σ [S, M] and features [S, M, C] at depths [S, M] along the rays of B pictures, M = B·N."""
         b, width = planes.shape[0], planes.shape[3]
         odd_pairs = b * 3 * width * (width // 2)
         low, column, fraction = [], [], []
         inside = torch.ones_like(depths)
-        for axis, point in enumerate(self._to_head(*rays, depths, pose)):
+        places = self._to_head(*rays, depths, pose)
+        if self.face and warped:
+            places, inside = self.face(places, *warped)
+        for axis, point in enumerate(places):
             start, end = self.box[0][axis], self.box[1][axis]
             texel = (point - start) * (width / (end - start)) - 0.5
             clear = texel.clamp(0, width - 1)
@@ -188,7 +208,8 @@ class FastRenderer(nn.Module):
             low.append(floor)
             column.append(half + (floor - 2 * half) * odd_pairs)
             fraction.append(clear - floor)
-            inside = inside * ((texel >= -0.5) & (texel <= width - 0.5)).to(depths.dtype)
+            if not self.face:
+                inside = inside * ((texel >= -0.5) & (texel <= width - 0.5)).to(depths.dtype)
         picture = torch.arange(b, device=depths.device, dtype=depths.dtype)[:, None].expand(-1, depths.shape[1] // b)
         picture = picture.reshape(1, -1) * (3 * width * (width // 2))
         upper, lower, index = [], [], []

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.fast_rendering import HALF, FastRenderer
+from export.fast_warp import FACE
 from export.onnx_export import scope
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
@@ -23,27 +24,36 @@ from offline.tri2plane.super_resolution import SuperResolution
 class GeneratorGraph(nn.Module):
     """expression [B, 52], detail [B, 8], latent γ → planes of the levels, [B, 3, H, W, C] each.
 
-    The first is "coarse", the last "fine"; a single level is both.
+    The first is "coarse", the last "fine"; a single level is both. An avatar in the face's own space adds the
+    expression's part of its warp (`FACE`), as `export.fast_warp` takes it.
     """
 
-    def __init__(self, model: Tri2Plane, motion_maps: MotionMaps) -> None:
+    def __init__(self, model: Tri2Plane, motion_maps: MotionMaps | None) -> None:
         super().__init__()
         self.model, self.motion_maps = model, motion_maps
-        self.outputs = ("coarse", "middle", "fine") if model.preset.levels == 3 else ("coarse", "fine")
+        self.outputs: tuple[str, ...] = ("coarse", "middle", "fine") if model.preset.levels == 3 else ("coarse", "fine")
+        self.outputs += FACE if model.face else ()
 
     def forward(self, expression: Tensor, detail: Tensor, latent: Tensor) -> tuple[Tensor, ...]:
-        return tuple(_channels_last(level) for level in self.levels(expression, detail, latent))
+        planes = tuple(_channels_last(level) for level in self.levels(expression, detail, latent))
+        return planes + self.warped(expression)
+
+    def warped(self, expression: Tensor) -> tuple[Tensor, ...]:
+        """What `FACE` names, of expressions [B, 52]."""
+        made = self.model.warped(expression)
+        return (made.maps.permute(0, 2, 3, 1), made.carried) if made else ()
 
     def levels(self, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
         """The same as the generator makes them, [B, 3·C, H, W], two at least."""
-        style = self.model.style(self.motion_maps(expression, detail), expression, detail, latent)
+        motion = self.motion_maps(expression, detail) if self.motion_maps else None
+        style = self.model.style(motion, expression, detail, latent)
         levels = self.model.generator.side_by_side(style)
         return levels * 2 if len(levels) == 1 else levels
 
     @staticmethod
     def float32(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        """The rasteriser: a triangle's edge is decided in small differences."""
-        return "motion_maps" in scope(node)
+        """The rasteriser, where a triangle's edge is decided in small differences, and the warp, which is places."""
+        return "motion_maps" in scope(node) or "face" in scope(node)
 
 
 class BankedGeneratorGraph(GeneratorGraph):
@@ -60,10 +70,10 @@ class BankedGeneratorGraph(GeneratorGraph):
         bank_fine: Tensor,
         bank_fine_scale: Tensor,
     ) -> tuple[Tensor, ...]:
-        coarse, *middle, fine = super().forward(expression, detail, latent)
+        coarse, *middle, fine = (_channels_last(level) for level in self.levels(expression, detail, latent))
         coarse = coarse + _unpacked(bank_coarse, bank_coarse_scale, coarse)
         fine = fine + _unpacked(bank_fine, bank_fine_scale, fine)
-        return (coarse, *middle, fine)
+        return (coarse, *middle, fine, *self.warped(expression))
 
 
 class BankGraph(nn.Module):

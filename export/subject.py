@@ -31,7 +31,6 @@ class Trained:
     def __init__(self, run: Run, bank: Path | None = None) -> None:
         """`bank` is a folder that `mien distill` wrote for this run. Raises BadInput where it does not fit."""
         self.model, self._run = run.averaged.eval(), run
-        self._maps = run.maps.eval()
         self.subject, self.consent = run.subject, run.consent
         self.bank: Differences | None = None
         if bank:
@@ -39,14 +38,14 @@ class Trained:
 
     def generator(self) -> nn.Module:
         """Its generator, as a module with `outputs` and `float32`."""
-        return (BankedGeneratorGraph if self.bank else GeneratorGraph)(self.model, self._maps)
+        return (BankedGeneratorGraph if self.bank else GeneratorGraph)(self.model, self._run.maps)
 
     @torch.no_grad()
     def levels(self, states: list[DriveState]) -> list[Tensor]:
         """The planes of B states from the torch modules, coarse to fine, [B, 3, C, H, W] each."""
         drive = drive_tensors(states, self.model.preset.latent)
         expression, detail, latent = (drive[k] for k in ("expression", "detail", "latent"))
-        levels = self.model.planes(self._maps(expression, detail), expression, detail, latent)
+        levels = self.model.planes(self._run.motion_maps(expression, detail), expression, detail, latent)
         if self.bank:
             weights = torch.from_numpy(np.stack([s.bank[: len(self.bank.expressions)] for s in states]))
             added = self.bank.mixed(weights)
@@ -120,8 +119,10 @@ Subject = Trained | Alone
 def pictures(subject: Subject, states: list[DriveState]) -> Tensor:
     """The reference: premultiplied RGBA [B, 4, P, P], 0..1, of states seen by the portrait camera."""
     drive = drive_tensors(states, subject.model.preset.latent)
-    view = [drive[k] for k in ("pose", "intrinsics", "extrinsics")]
-    made = subject.model.whole(subject.levels(states), *view)
+    face = subject.model.warped(drive["expression"])
+    made = subject.model.whole(
+        subject.levels(states), drive["pose"], drive["intrinsics"], drive["extrinsics"], face=face
+    )
     picture: Tensor = subject.model.super_resolution(made.features, made.alpha).clamp(0, 1)
     return picture
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from offline.studio.fields import Points, bump, mix, ramp
 from offline.studio.rig import Rig
-from offline.warp import head_share
+from offline.warp.neck import head_share
 from runtime.contract.axes import Neck
 
 MOUTH_Y = -0.428

@@ -19,12 +19,14 @@ from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.motion import MotionMaps
 from offline.tri2plane.presets import Preset
+from offline.warp.atlas import FaceAtlas
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 
 FORMAT = "mien-run"
-VERSION = 2
+VERSION = 3
 HEAD_MODEL = "head_model.npz"
+FACE_ATLAS = "face_atlas.npz"
 CPU = torch.device("cpu")
 
 
@@ -53,7 +55,8 @@ class Run:
     model: Tri2Plane
     averaged: Tri2Plane
     """The moving average of `model`'s weights."""
-    maps: MotionMaps
+    maps: MotionMaps | None
+    """None where the preset encodes no motion map."""
     latents: Tensor
     """[N, γ], one for each training frame."""
     texture: np.ndarray
@@ -62,6 +65,8 @@ class Run:
     """[K], identity coefficients of the head model."""
     head_model: HeadModel
     """The one that the motion maps were made with; kept with the run, since the shipped one may change."""
+    atlas: FaceAtlas | None
+    """What the warp of the face knows of the subject; likewise."""
     step: int = 0
     seconds: float = 0.0
     """Time spent training."""
@@ -75,6 +80,10 @@ class Run:
         """Where the networks are."""
         return self.model.box.device
 
+    def motion_maps(self, expression: Tensor, detail: Tensor) -> Tensor | None:
+        """The maps [B, 6, M, M] of coefficients [B, 52] and [B, 8], for a preset that encodes them."""
+        return self.maps(expression, detail) if self.maps else None
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the averaged weights: another one as soon as the run is trained on."""
@@ -87,19 +96,24 @@ class Run:
 def build(
     folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
     detail_range: np.ndarray, frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
-    device: torch.device = CPU,
+    atlas: FaceAtlas | None, device: torch.device = CPU,
 ) -> Run:  # fmt: skip
     """A run at step 0 on `device`, its weights drawn from the config's seed."""
     torch.manual_seed(config.seed)
     limits = torch.from_numpy(np.asarray(box, np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
-    model, averaged = Tri2Plane(preset, *limits), Tri2Plane(preset, *limits).eval()
+    model, averaged = Tri2Plane(preset, *limits, atlas), Tri2Plane(preset, *limits, atlas).eval()
     averaged.load_state_dict(model.state_dict())
     averaged.requires_grad_(False)
-    maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map, limits[1]).eval()
+    maps: MotionMaps | None = None
+    if preset.encoder:
+        maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map, limits[1]).eval()
+        maps.to(device)
     latents = torch.zeros(frames, preset.latent, device=device, requires_grad=True)
-    for module in (model, averaged, maps):
+    for module in (model, averaged):
         module.to(device)
-    return Run(folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity, head_model)
+    return Run(
+        folder, clip, subject, consent, config, model, averaged, maps, latents, texture, identity, head_model, atlas
+    )
 
 
 def sampled(run: Run, samples: int | None, guide_samples: int | None) -> Run:
@@ -134,6 +148,8 @@ def save(run: Run, optimiser: torch.optim.Optimizer) -> None:
         meta["polish"] = {"seconds": run.polishing.seconds, "random": run.polishing.random}
     if not (run.folder / HEAD_MODEL).exists():
         replaced(run.folder / HEAD_MODEL, run.head_model.save)
+    if run.atlas and not (run.folder / FACE_ATLAS).exists():
+        replaced(run.folder / FACE_ATLAS, run.atlas.save)
     write_tensors(run.folder / "checkpoint.safetensors", tensors, meta)
     write_text(run.folder / "config.json", json.dumps(meta, indent=1))
 
@@ -149,12 +165,13 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
     tensors, meta = read_tensors(path, "train the avatar again")
     if meta.get("format") != FORMAT or meta.get("version") != VERSION:
         raise BadInput(f"'{path}' is version {meta.get('version')} of {meta.get('format')}, this Mien reads {VERSION}")
-    latents = tensors["latents"]
+    latents, preset = tensors["latents"], Preset.from_dict(meta["preset"])
+    atlas = FaceAtlas.load(folder / FACE_ATLAS) if preset.warp == "face" else None
     run = build(
-        folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]),
-        Preset.from_dict(meta["preset"]), tensors["model.box"].numpy(), tensors["model.detail_range"].numpy(),
+        folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]), preset,
+        tensors.get("model.face.head_box", tensors["model.box"]).numpy(), tensors["model.detail_range"].numpy(),
         len(latents), tensors["texture"].numpy(), tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
-        device,
+        atlas, device,
     )  # fmt: skip
     for name, module in (("model.", run.model), ("averaged.", run.averaged)):
         module.load_state_dict(_under(name, tensors))

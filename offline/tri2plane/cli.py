@@ -12,6 +12,7 @@ import torch
 
 from offline.clip import Clip
 from offline.config import add_setting_arguments, setting_text, setting_values, with_settings
+from offline.head_model.dense import DenseHead
 from offline.track.texture import mean_texture
 from offline.training.devices import choose_device
 from offline.training.workers import Workers, joined_workers
@@ -21,6 +22,7 @@ from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.train import Budget, subject_box, train
+from offline.warp.atlas import face_atlas
 from runtime.errors import BadInput
 from runtime.naming import unknown
 
@@ -98,10 +100,11 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]
+    atlas = face_atlas(DenseHead.load(), identity) if preset.warp == "face" else None
     box = subject_box(clip, config.slide if config.margin and config.slide_share else 0.0)
     return build(
         folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, box,
-        np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, device,
+        np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, atlas, device,
     )  # fmt: skip
 
 

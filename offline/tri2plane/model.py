@@ -23,8 +23,11 @@ from offline.tri2plane.rendering import (
     squares,
 )
 from offline.tri2plane.super_resolution import SuperResolution, UNet
-from offline.warp import NeckWarp
+from offline.warp.atlas import FaceAtlas
+from offline.warp.face import FaceWarp, Warped
+from offline.warp.neck import NeckWarp
 from runtime.contract.drive import DETAIL, EXPRESSIONS
+from runtime.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,24 @@ class PlaneRenderer(nn.Module):
         middle = (extrinsics[:, :, :3] @ pose[:, :, 3:4] + extrinsics[:, :, 3:])[:, 2, 0]
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
 
-    def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    def placed(self, world: Tensor, pose: Tensor, face: Warped | None) -> tuple[Tensor, Tensor]:
+        """Where the planes hold world points [B, N, 3], and whether they hold anything of them, 0 or 1, [B, N].
+
+        `face` is the expression's part of the warp, for a renderer whose planes are in the face's own space.
+        """
+        points = self.warp(world, pose)
+        return points, tri.inside_box(points, self.box)
+
+    def density(
+        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+    ) -> tuple[Tensor, Tensor]:
         """σ [B, S, N] and features [B, S, N, C], summed over `planes`, at world points [B, S, N, 3]."""
         b, s, n, _ = world.shape
-        points = self.warp(world.reshape(b, s * n, 3), pose)
+        points, held = self.placed(world.reshape(b, s * n, 3), pose, face)
         feature = tri.sample_planes(planes[0], points, self.box)
         for level in planes[1:]:
             feature = feature + tri.sample_planes(level, points, self.box)
-        sigma = self.decoder.density(feature) * tri.inside_box(points, self.box)
+        sigma = self.decoder.density(feature) * held
         return sigma.reshape(b, s, n), feature.reshape(b, s, n, -1)
 
     def compose(
@@ -76,12 +89,13 @@ class PlaneRenderer(nn.Module):
         far: Tensor,
         samples: int,
         pose: Tensor,
+        face: Warped | None = None,
     ) -> Rendered:
         """Volume-render rays (origins [B, 3], directions [B, n·n, 3]) between near and far [B, n·n]."""
         origins, directions = rays
         depths, step = even_depths(near, far, samples, jitter=self.training)
         world = origins[:, None, None] + directions[:, None] * depths[..., None]
-        sigma, feature = self.density(planes, world, pose)
+        sigma, feature = self.density(planes, world, pose, face)
         weights = composite_weights(sigma * step)
         seen = torch.nn.functional.normalize(directions, dim=-1) @ pose[:, :, :3]
         colour = self.decoder.composed_colour(weights, feature, self.decoder.direction_bias(seen))
@@ -93,7 +107,13 @@ class PlaneRenderer(nn.Module):
         return Rendered(features, alpha, depth / alpha.clamp(min=1e-3) * (alpha > 1e-3))
 
     def interval(
-        self, level: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, rays: int
+        self,
+        level: Tensor,
+        pose: Tensor,
+        intrinsics: Tensor,
+        extrinsics: Tensor,
+        rays: int,
+        face: Warped | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Near and far [B, rays²] for the fine samples: where the density of one level is, or, with a preset that has
         no guide, where the box can be. Carries no gradient."""
@@ -106,19 +126,26 @@ class PlaneRenderer(nn.Module):
             origins, directions = camera_rays(intrinsics, extrinsics, size)
             depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
             world = origins[:, None, None] + directions[:, None] * depths[..., None]
-            weights = composite_weights(self.density([level], world, pose)[0] * step)
+            weights = composite_weights(self.density([level], world, pose, face)[0] * step)
             return guided_interval(weights, depths, step, size, rays)
 
     def render(
-        self, levels: list[Tensor], upto: int, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, rays: int
+        self,
+        levels: list[Tensor],
+        upto: int,
+        pose: Tensor,
+        intrinsics: Tensor,
+        extrinsics: Tensor,
+        rays: int,
+        face: Warped | None = None,
     ) -> Rendered:
         """Render rays × rays with the levels up to `upto` (0 is the coarsest), guided by level 0.
 
         A window of the picture is rendered by giving intrinsics of that window (see `window`).
         """
-        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays)
+        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays, face)
         cast = camera_rays(intrinsics, extrinsics, rays)
-        return self._composed(self._fetched(levels, upto), cast, near, far, pose)
+        return self._composed(self._fetched(levels, upto), cast, near, far, pose, face)
 
     def whole(
         self,
@@ -127,27 +154,34 @@ class PlaneRenderer(nn.Module):
         intrinsics: Tensor,
         extrinsics: Tensor,
         active: Collection[int] | None = None,
+        face: Warped | None = None,
     ) -> Rendered:
         """Render the whole picture with all levels, square by square (paper 3.2: 16 patches of 128² rays).
 
         `active` numbers the squares, row by row, that carry a gradient; the others are detached. None: all carry one.
         """
         preset, count = self.preset, self.preset.patches
-        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, preset.rays)
+        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, preset.rays, face)
         origins, directions = camera_rays(intrinsics, extrinsics, preset.rays)
         planes = self._fetched(levels, len(levels) - 1)
         made = []
         for n, (ray, low, high) in enumerate(zip(*(squares(t, count) for t in (directions, near, far)), strict=True)):
             with torch.set_grad_enabled(torch.is_grad_enabled() and (active is None or n in active)):
-                made.append(self._composed(planes, (origins, ray), low, high, pose))
+                made.append(self._composed(planes, (origins, ray), low, high, pose, face))
         parts = ([getattr(m, name) for m in made] for name in ("features", "alpha", "depth"))
         return Rendered(*(joined(part, count) for part in parts))
 
     def _composed(
-        self, planes: Sequence[Tensor], rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, pose: Tensor
+        self,
+        planes: Sequence[Tensor],
+        rays: tuple[Tensor, Tensor],
+        near: Tensor,
+        far: Tensor,
+        pose: Tensor,
+        face: Warped | None,
     ) -> Rendered:
         """`compose` with the preset's samples, kept or computed again for the gradient."""
-        given = (planes, rays, near, far, self.preset.samples, pose)
+        given = (planes, rays, near, far, self.preset.samples, pose, face)
         if not (self.recompute and torch.is_grad_enabled()):
             return self.compose(*given)
         return checkpoint(self.compose, *given, use_reentrant=False)
@@ -158,7 +192,10 @@ class PlaneRenderer(nn.Module):
 
 
 class Tri2Plane(PlaneRenderer):
-    """A person's avatar. `box` [2, 3] is the part of head space that the planes cover, dm.
+    """A person's avatar.
+
+    With the warp "face" planes lie in the face's own space (`offline.warp.face`): they are looked up where a point of
+    the posed, expressive head is in the neutral one. With "neck", as in the paper, an expression moves what they hold.
 
     `detail_range` [2, 8] is the least and the most that training saw of each detail coefficient, and all that counts of
     one: what lies beyond, where a live tracker goes, has no meaning to the networks.
@@ -166,27 +203,49 @@ class Tri2Plane(PlaneRenderer):
 
     detail_range: Tensor
 
-    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor) -> None:
+    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor, atlas: FaceAtlas | None = None) -> None:
+        """`box` [2, 3] is the part of head space that the subject takes up, dm; `atlas` what the warp "face" needs."""
         super().__init__()
         self.register_buffer("detail_range", detail_range.float())
         self.preset = preset
-        self.register_buffer("box", box.float())
-        self.encoder = MotionEncoder(preset)
-        inputs = preset.embedded + len(EXPRESSIONS) + DETAIL + preset.latent
+        self.face: FaceWarp | None = None
+        if preset.warp == "face":
+            if atlas is None:
+                raise BadInput(f"preset '{preset.name}' warps the face and needs its atlas")
+            self.face = FaceWarp(atlas, box)
+        self.register_buffer("box", self.face.box if self.face else box.float())
+        self.encoder = MotionEncoder(preset) if preset.encoder else None
+        embedded = preset.embedded if preset.encoder else 0
+        inputs = embedded + len(EXPRESSIONS) + DETAIL + preset.latent
         self.mapping = StyleMapping(inputs, preset.style, preset.mapping)
         self.generator = StyleGenerator(preset)
         self.decoder = Decoder(preset)
         self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
 
-    def planes(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
-        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine."""
+    def placed(self, world: Tensor, pose: Tensor, face: Warped | None) -> tuple[Tensor, Tensor]:
+        if self.face is None:
+            return super().placed(world, pose, face)
+        if face is None:
+            raise ValueError("an avatar in the face's own space is shown with an expression (`warped`)")
+        return self.face(world, pose, face)
+
+    def warped(self, expression: Tensor) -> Warped | None:
+        """The warp's part of expressions [B, 52]; None with the warp "neck", which has none."""
+        return self.face.expressed(expression) if self.face else None
+
+    def planes(self, motion_map: Tensor | None, expression: Tensor, detail: Tensor, latent: Tensor) -> list[Tensor]:
+        """[B, 6, M, M], [B, 52], [B, 8], [B, γ] → the levels' planes [B, 3, C, H, W], coarse to fine.
+
+        No motion map is taken by a preset that encodes none.
+        """
         return self.generator(self.style(motion_map, expression, detail, latent))
 
-    def style(self, motion_map: Tensor, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
+    def style(self, motion_map: Tensor | None, expression: Tensor, detail: Tensor, latent: Tensor) -> Tensor:
         """The same to the style [B, style] that the generator works under."""
         known = detail.clamp(self.detail_range[0], self.detail_range[1])
-        return self.mapping(self.encoder(motion_map), expression, known, latent)
+        seen = [self.encoder(motion_map)] if self.encoder else []
+        return self.mapping(*seen, expression, known, latent)
 
     def resting_latent(self, count: int) -> Tensor:
         """γ as inference sees it, [count, γ]: zero.
@@ -200,7 +259,7 @@ class Tri2Plane(PlaneRenderer):
 
     def forward(
         self,
-        motion_map: Tensor,
+        motion_map: Tensor | None,
         expression: Tensor,
         detail: Tensor,
         latent: Tensor,
@@ -210,5 +269,5 @@ class Tri2Plane(PlaneRenderer):
     ) -> Tensor:
         """The whole picture, premultiplied RGBA [B, 4, P, P], clipped to 0..1."""
         levels = self.planes(motion_map, expression, detail, latent)
-        rendered = self.whole(levels, pose, intrinsics, extrinsics)
+        rendered = self.whole(levels, pose, intrinsics, extrinsics, face=self.warped(expression))
         return self.super_resolution(rendered.features, rendered.alpha).clamp(0, 1)

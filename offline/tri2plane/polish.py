@@ -114,9 +114,9 @@ def _spread(run: Run, clip: Clip) -> list[int]:
 def _pair(run: Run, clip: Clip, frame: int) -> Pair:
     """What super-resolution reads of a frame [1, F + 1, R, R], bfloat16, and the picture [1, 4, P, P], float16."""
     model, batch = run.averaged, load_batch(clip, np.array([frame])).to(run.device)
-    maps = run.maps(batch.expression, batch.detail)
+    maps = run.motion_maps(batch.expression, batch.detail)
     levels = model.planes(maps, batch.expression, batch.detail, model.resting_latent(1))
-    made = model.whole(levels, batch.pose, batch.intrinsics, batch.extrinsics)
+    made = model.whole(levels, batch.pose, batch.intrinsics, batch.extrinsics, face=model.warped(batch.expression))
     return torch.cat([made.features, made.alpha], 1).bfloat16().cpu(), batch.picture.half().cpu()
 
 

@@ -12,6 +12,7 @@ from runtime.errors import BadInput
 LEVELS = 3
 LATERAL = ("planes", "features")
 SUPER_RESOLUTION = ("light", "unet")
+WARPS = ("face", "neck")
 Widths = Annotated[tuple[int, ...], Within(1)]
 
 
@@ -27,10 +28,13 @@ class Preset:
     """Width and height of the final picture, pixels."""
     motion_map: Annotated[int, Within(16, 1024)] = 64
     """Width and height of the motion map, pixels."""
-    encoder: Widths = (16, 32, 64, 64)
-    """Channels of the motion encoder's convolutions, each of which halves the map."""
+    encoder: Annotated[tuple[int, ...], Within(0)] = ()
+    """Channels of the motion encoder's convolutions, each of which halves the map; none for no motion map."""
     encoder_norm: bool = False
     """Whether an InstanceNorm follows each of them."""
+    warp: Annotated[str, OneOf(WARPS)] = "face"
+    """How a point comes to the planes: by the "neck" and the head pose alone, as in the paper, or by the "face" too,
+    back through its expression."""
     embedding: Whole = 0
     """Length of what the encoder gives; 0 for that of the style."""
     mapping: Widths = ()
@@ -85,6 +89,8 @@ class Preset:
         checked(self)
         if len(self.trunk) < LEVELS:
             raise BadInput(f"'trunk' needs {LEVELS} blocks or more, one for each level, got {len(self.trunk)}")
+        if min(self.encoder, default=1) < 1:
+            raise BadInput("'encoder' must hold positive numbers")
         if self.motion_map >> len(self.encoder) < 1:
             raise BadInput(f"'encoder' halves a motion map of {self.motion_map} pixels {len(self.encoder)} times")
         if self.picture % self.rays:
@@ -138,13 +144,14 @@ def decoder_work(preset: Preset) -> int:
 
 LITE = Preset("lite")
 LIVE = Preset(
-    "live", motion_map=128, encoder=(32, 64, 128, 128), trunk=(256, 256, 192, 128, 96, 64, 32), plane_channels=16,
+    "live", trunk=(256, 256, 192, 128, 96, 64, 32), plane_channels=16,
     rays=512, patches=4, samples=7, guide_rays=64, guide_samples=16, cells=2432,
 )  # fmt: skip
 PAPER = Preset(
-    "paper", motion_map=128, encoder=(32, 64, 128, 256), encoder_norm=True, embedding=256, mapping=(256, 256),
-    trunk=(256, 256, 256, 256, 256, 192, 96, 48), trunk_size=4, residual_trunk=True, plane_channels=32, mixing=2,
-    lateral="features", hidden=128, density_hidden=128, direction_bands=4, rays=512, patches=4, samples=64,
+    "paper", warp="neck", motion_map=128, encoder=(32, 64, 128, 256), encoder_norm=True, embedding=256,
+    mapping=(256, 256), trunk=(256, 256, 256, 256, 256, 192, 96, 48), trunk_size=4, residual_trunk=True,
+    plane_channels=32, mixing=2, lateral="features", hidden=128, density_hidden=128, direction_bands=4, rays=512,
+    patches=4, samples=64,
     guide_rays=1, guide_samples=0, super_resolution="unet",
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ def predict(run: Run, batch: Batch) -> Tensor:
     pictures = []
     for n in range(len(batch.index)):
         one = batch.one(n).to(run.device)
-        maps, latent = run.maps(one.expression, one.detail), run.averaged.resting_latent(1)
+        maps, latent = run.motion_maps(one.expression, one.detail), run.averaged.resting_latent(1)
         picture = run.averaged(maps, one.expression, one.detail, latent, one.pose, one.intrinsics, one.extrinsics)
         pictures.append(picture.to(batch.picture.device))
     return torch.cat(pictures)

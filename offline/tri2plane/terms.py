@@ -15,6 +15,7 @@ from offline.tri2plane.losses import feature_weight, opacity_loss, sharpness_los
 from offline.tri2plane.model import Rendered
 from offline.tri2plane.preview import on_white
 from offline.tri2plane.window import window_intrinsics
+from offline.warp.face import Warped
 
 Terms = dict[str, Tensor]
 LEAST = 1.0
@@ -33,6 +34,7 @@ class Scene:
     weight: Tensor
     """[B, 1, P, P], 0 where the picture is not known."""
     levels: list[Tensor]
+    face: Warped | None
     terms: Terms
     """What is already known of the loss."""
 
@@ -62,14 +64,16 @@ def _scene(run: Run, batch: Batch) -> Scene:
     preset, strength = model.preset, config.weights().features
     pose, known, picture = slide(batch, config.slide, config.slide_share, config.margin)
     with torch.no_grad():
-        maps = run.maps(batch.expression, batch.detail)
-        maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)
+        maps = run.motion_maps(batch.expression, batch.detail)
+        if maps is not None:
+            maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)
         weight = feature_weight(pose, batch.intrinsics, batch.extrinsics, preset.picture // 4, strength)
         weight = F.interpolate(weight, scale_factor=4.0, mode="bilinear", align_corners=False) * known
     shown = (torch.rand(len(pose), 1) < config.latent_share).to(pose.device)
     latent = run.latents[batch.index] * shown
     levels = model.planes(maps, batch.expression, batch.detail, latent)
-    return Scene(batch, pose, picture, weight, levels, {"latent": config.latent_weight * latent.square().mean()})
+    known_terms = {"latent": config.latent_weight * latent.square().mean()}
+    return Scene(batch, pose, picture, weight, levels, model.warped(batch.expression), known_terms)
 
 
 def _window_terms(run: Run, scene: Scene) -> Terms:
@@ -102,7 +106,7 @@ def _patch_terms(run: Run, scene: Scene) -> Terms:
         terms[f"rgb{level + 1}"] = weights.of_level(level, preset.levels) * window.l1
         opacity = opacity + window.opacity * weights.mask_all_levels
     active = torch.randperm(preset.patches**2)[: config.active]
-    made = model.whole(scene.levels, scene.pose, batch.intrinsics, batch.extrinsics, active.tolist())
+    made = model.whole(scene.levels, scene.pose, batch.intrinsics, batch.extrinsics, active.tolist(), scene.face)
     small, light = area(scene.picture, preset.rays), area(scene.weight, preset.rays)
     chosen = torch.zeros(preset.patches**2).index_fill(0, active, 1.0).reshape(1, 1, preset.patches, -1)
     of_active = light * F.interpolate(chosen.to(light.device), scale_factor=side)
@@ -119,7 +123,7 @@ def _window(run: Run, scene: Scene, level: int, share: float, rays: int) -> Wind
     batch, model = scene.batch, run.model
     corner = window_corner(batch, scene.pose, share, run.config.face_windows)
     intrinsics = window_intrinsics(batch.intrinsics, corner[:, 0], corner[:, 1], share)
-    rendered = model.render(scene.levels, level, scene.pose, intrinsics, batch.extrinsics, rays)
+    rendered = model.render(scene.levels, level, scene.pose, intrinsics, batch.extrinsics, rays, scene.face)
     crop, part = (cut(t, corner, share) for t in (scene.picture, scene.weight))
     small, light = area(crop, rays), area(part, rays)
     l1 = weighted_l1(rendered.features[:, :3], small[:, :3], light)

@@ -69,7 +69,7 @@ class Chain:
         planes = self._generator.run(self._inputs.drive(state))
         marks.append(time.perf_counter())
         view = self._inputs.view(state, camera)
-        rendered = self._renderer.run({"coarse": planes["coarse"], "fine": planes["fine"], **view})
+        rendered = self._renderer.run({**planes, **view})
         marks.append(time.perf_counter())
         picture = self._sr.run({"features": rendered["features"], "alpha": rendered["alpha"]})
         marks.append(time.perf_counter())

@@ -13,7 +13,7 @@ from export.onnx_export import NodeRule
 from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.train import Budget, train
 from runtime.contract.bundle import GraphInfo
-from tests.tri2plane.tiny import tiny_clip, tiny_run
+from tests.tri2plane.tiny import TINY_FACE, tiny_clip, tiny_run
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     clip = tiny_clip(folder / "clip")
     run = tiny_run(folder / "run", clip)
+    train(run, clip, Budget(steps=20))
+    return run
+
+
+@pytest.fixture(scope="session")
+def face_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One whose planes are in the face's own space."""
+    folder = tmp_path_factory.mktemp("face-run")
+    clip = tiny_clip(folder / "clip")
+    run = tiny_run(folder / "run", clip, TINY_FACE)
     train(run, clip, Budget(steps=20))
     return run
 

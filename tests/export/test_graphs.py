@@ -30,18 +30,21 @@ def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("cells", [64, 20])
-def test_the_fast_renderer_equals_the_readable_one(run: Run, cells: int) -> None:
+@pytest.mark.parametrize("warp", ["neck", "face"])
+def test_the_fast_renderer_equals_the_readable_one(request: pytest.FixtureRequest, warp: str, cells: int) -> None:
     """Over the whole picture with all cells, and with fewer of them where it fills the picture."""
+    run: Run = request.getfixturevalue("run" if warp == "neck" else "face_run")
     model, graph = run.averaged, GeneratorGraph(run.averaged, run.maps)
     drive = drive_tensors(trial_states(), model.preset.latent)
     fast = FastRenderer(model)
     fast.preset = replace(model.preset, cells=cells)
     with torch.no_grad():
-        levels = model.planes(run.maps(drive["expression"], drive["detail"]), *_some(drive, "expression detail latent"))
-        view = _some(drive, "pose intrinsics extrinsics")
-        expected = model.render(levels, 2, view[0], view[1], view[2], model.preset.rays)
-        coarse, _, fine = graph(*_some(drive, "expression detail latent"))
-        features, alpha, depth = fast(coarse, fine, *view)
+        maps = run.motion_maps(drive["expression"], drive["detail"])
+        levels = model.planes(maps, *_some(drive, "expression detail latent"))
+        view = drive["pose"], drive["intrinsics"], drive["extrinsics"]
+        expected = model.render(levels, 2, *view, model.preset.rays, model.warped(drive["expression"]))
+        coarse, _, fine, *warped = graph(*_some(drive, "expression detail latent"))
+        features, alpha, depth = fast(coarse, fine, *view, *warped)
     filled = torch.ones_like(alpha) if cells == 64 else (alpha > 0).float()
     assert filled.mean() > 0.2
     for got, want in ((features, expected.features), (alpha, expected.alpha), (depth, expected.depth)):

@@ -12,7 +12,7 @@ from offline.clip import Clip, ClipInfo
 from offline.track.torso import torso_shifts
 from offline.tri2plane.dataset import load_batch
 from offline.tri2plane.window import slide_translation
-from offline.warp import NeckWarp
+from offline.warp.neck import NeckWarp
 from runtime.contract.axes import Neck, portrait_camera
 
 SIZE = 128

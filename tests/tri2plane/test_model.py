@@ -12,6 +12,7 @@ from torch import Tensor
 from offline.precision import in_float32
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.presets import LIVE, PAPER, PRESETS, Preset, decoder_work
+from offline.warp.face import Warped
 from runtime.contract.drive import DETAIL
 from runtime.errors import BadInput
 from tests.tri2plane.tiny import BOX, DETAIL_RANGE
@@ -105,7 +106,9 @@ class Body(Tri2Plane):
         super().__init__(preset, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE))
         self.sigma, self.front, self.thickness, self.radius = sigma, front, thickness, radius
 
-    def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    def density(
+        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+    ) -> tuple[Tensor, Tensor]:
         z = world[..., 2]
         inside = (z <= self.front) & (z >= self.front - self.thickness)
         if self.radius:

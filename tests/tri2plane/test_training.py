@@ -286,7 +286,7 @@ def test_detail_beyond_what_training_saw_does_not_count(clip: Clip, tmp_path: Pa
 
     def planes(value: float) -> torch.Tensor:
         detail = torch.full((1, DETAIL), value)
-        return run.averaged.planes(run.maps(expression, detail), expression, detail, latent)[2]
+        return run.averaged.planes(run.motion_maps(expression, detail), expression, detail, latent)[2]
 
     assert torch.equal(planes(0.5), planes(3.0)) and torch.equal(planes(-1.0), planes(-2.0))
     assert not torch.equal(planes(0.5), planes(-1.0))

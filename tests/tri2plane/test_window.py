@@ -15,6 +15,7 @@ from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.planes import sample_planes
 from offline.tri2plane.rendering import camera_rays
 from offline.tri2plane.window import slide_translation, window_intrinsics
+from offline.warp.face import Warped
 from runtime.contract.axes import Camera, portrait_camera, pose_matrix, quaternion_from_rotation, rotation_from_angles
 from tests.tri2plane.tiny import BOX, DETAIL_RANGE, TINY
 
@@ -74,7 +75,9 @@ def test_equation_9_against_projection(seed: int) -> None:
 class Poster(Tri2Plane):
     """A flat head: what its first plane holds, on a sheet through the head's origin that faces the camera."""
 
-    def density(self, planes: Sequence[Tensor], world: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    def density(
+        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+    ) -> tuple[Tensor, Tensor]:
         b, s, n, _ = world.shape
         points = self.warp(world.reshape(b, s * n, 3), pose)
         inside = (points.abs() < torch.tensor([1.2, 1.2, 0.02])).all(-1)

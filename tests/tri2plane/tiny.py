@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from offline.clip import Clip, ClipInfo, drive_arrays
+from offline.head_model.dense import DenseHead
 from offline.tri2plane.checkpoint import Run, build
 from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import Preset
+from offline.warp.atlas import FaceAtlas, face_atlas
 from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, DriveState, coefficients
 from runtime.contract.head_model import HeadModel
 
 TINY = Preset(
-    "tiny", picture=64, motion_map=16, latent=4, style=16, trunk=(8, 8, 8), trunk_size=4, plane_channels=8, features=8,
-    hidden=16, rays=16, samples=4, guide_rays=8, guide_samples=6, cells=64, sr_channels=8, sr_blocks=2,
+    "tiny", picture=64, warp="neck", motion_map=16, encoder=(16, 32, 64, 64), latent=4, style=16, trunk=(8, 8, 8),
+    trunk_size=4, plane_channels=8, features=8, hidden=16, rays=16, samples=4, guide_rays=8, guide_samples=6, cells=64,
+    sr_channels=8, sr_blocks=2,
 )  # fmt: skip
+TINY_FACE = replace(TINY, name="tiny-face", warp="face", encoder=())
 DETAIL_RANGE = np.array([[-1.0] * DETAIL, [0.5] * DETAIL], np.float32)
 BOX = np.array([[-2, -2.4, -1.3], [2, 1.6, 1]], np.float32)
 
@@ -44,5 +50,11 @@ def tiny_run(folder: Path, clip: Clip, preset: Preset = TINY, **config: object) 
     name = str(clip.folder.resolve())
     return build(
         folder, name, "disc", "synthetic", settings, preset, BOX, DETAIL_RANGE, len(clip.train), texture, identity,
-        model,
+        model, mean_atlas() if preset.warp == "face" else None,
     )  # fmt: skip
+
+
+@cache
+def mean_atlas() -> FaceAtlas:
+    """That of the average face."""
+    return face_atlas(DenseHead.load())

@@ -9,7 +9,7 @@ import torch
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
-from tests.tri2plane.tiny import BOX, DETAIL_RANGE, TINY
+from tests.tri2plane.tiny import BOX, DETAIL_RANGE, TINY, TINY_FACE, mean_atlas
 
 TINY_LIVE = replace(TINY, name="tiny-live", rays=64, patches=4, guide_rays=16, cells=256)
 TINY_PAPER = replace(
@@ -17,12 +17,13 @@ TINY_PAPER = replace(
     mixing=2, lateral="features", rays=64, patches=4, guide_rays=1, guide_samples=0, samples=8,
     super_resolution="unet", sr_channels=2,
 )  # fmt: skip
-VARIANTS = {preset.name: preset for preset in (TINY, TINY_LIVE, TINY_PAPER)}
+VARIANTS = {preset.name: preset for preset in (TINY, TINY_FACE, TINY_LIVE, TINY_PAPER)}
 
 
 def model_of(preset: Preset) -> Tri2Plane:
     torch.manual_seed(0)
-    return Tri2Plane(preset, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE)).eval()
+    atlas = mean_atlas() if preset.warp == "face" else None
+    return Tri2Plane(preset, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE), atlas).eval()
 
 
 def front_view(batch: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -16,7 +16,7 @@ from offline.tri2plane.presets import Preset
 from offline.tri2plane.rendering import camera_rays
 from offline.tri2plane.super_resolution import SuperResolution, UNet
 from offline.tri2plane.window import window_intrinsics
-from offline.warp import NeckWarp
+from offline.warp.neck import NeckWarp
 from runtime.contract.axes import PLANE_AXES
 from runtime.errors import BadInput
 

@@ -123,7 +123,7 @@ def avatar_planes(run: Run, expression: Array) -> Planes:
     detail = torch.zeros(1, DETAIL, device=run.device)
     model = run.averaged
     with torch.no_grad():
-        levels = model.planes(run.maps(given, detail), given, detail, model.resting_latent(1))
+        levels = model.planes(run.motion_maps(given, detail), given, detail, model.resting_latent(1))
     return Planes(levels[0][0], levels[-1][0])
 
 

@@ -1,0 +1,91 @@
+"""The warp of the face as CPU engines run it best; `offline.warp.face.FaceWarp.forward` is its readable twin.
+
+Axes apart and all pictures' points in one row, as in `export.fast_rendering`; the maps of the way back are one table
+whose rows hold all channels of a node, so that a point takes four fetches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from offline.warp.chart import AXIS, COLUMNS, NEAREST, ROWS, column_of, row_of
+from offline.warp.face import EYE_PATCH, FALLOFF, MOUTH_PATCH, SHELL, FaceWarp
+
+FACE = ("face", "carried")
+"""What the generator's graph hands to the renderer's: the maps [B, ROWS, COLUMNS, 9] and what eyeballs and jaw carry
+[B, 3, 3, 4] (`offline.warp.face.Warped`)."""
+
+Axes = tuple[Tensor, Tensor, Tensor]
+
+
+class FastFaceWarp(nn.Module):
+    """Head-space points, [S, M] an axis for the M = B·N rays of B pictures, → places in the planes, and whether they
+    hold anything."""
+
+    def __init__(self, warp: FaceWarp) -> None:
+        super().__init__()
+        self.head_box = [[float(v) for v in corner] for corner in warp.head_box]
+        self.patches = warp.patches.tolist()
+        self.enlarge, self.eyes_above = warp.enlarge, warp.eyes_above
+
+    def forward(self, points: Axes, face: Tensor, carried: Tensor) -> tuple[Axes, Tensor]:
+        x, y, z = points
+        b = face.shape[0]
+        deep = z + AXIS
+        clear = deep.clamp(min=NEAREST)
+        upper_back, lower_back, by_upper, by_lower, skin = self._back(x, y, clear, face)
+        under = ((torch.sqrt(x * x + clear * clear) - skin + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1)
+        under = under * (deep > NEAREST).to(x.dtype)
+        share = under * under * (3 - 2 * under)
+        above = by_upper > by_lower.clamp(max=0)
+        moved = [p + share * torch.where(above, u, w) for p, u, w in zip(points, upper_back, lower_back, strict=True)]
+        held = torch.ones_like(x)
+        for axis, point in enumerate(points):
+            inside = (point >= self.head_box[0][axis]) & (point <= self.head_box[1][axis])
+            held = held * inside.to(x.dtype)
+        between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
+        bodies = carried.repeat_interleave(x.shape[1] // b, 0).permute(1, 2, 3, 0)  # [3, 3, 4, M]
+        right, left, jaw = (
+            [m[a, 0] * x + m[a, 1] * y + m[a, 2] * z + m[a, 3] for a in range(3)] for m in bodies.unbind(0)
+        )
+        eye, rightwards = y > self.eyes_above, x < 0
+        top = by_upper > by_lower
+        local = [
+            torch.where(eye, torch.where(rightwards, r, w), torch.where(top, p, j))
+            for p, r, w, j in zip(points, right, left, jaw, strict=True)
+        ]
+        in_patch = []
+        for axis in range(2):
+            (own, there) = (self._chosen(eye, rightwards, top, axis, k) for k in range(2))
+            off = local[axis] - own
+            half = torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2)
+            in_patch.append((off.abs() <= half).to(x.dtype))
+            moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
+        moved[2] = torch.where(between, local[2], moved[2])
+        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch[0] * in_patch[1], held)
+
+    def _chosen(self, eye: Tensor, rightwards: Tensor, top: Tensor, axis: int, which: int) -> Tensor:
+        """A coordinate of each point's patch: 0 for its middle in its own space, 1 for that in the planes."""
+        values = [self.patches[patch][which][axis] for patch in range(4)]
+        eyes = torch.where(rightwards, values[0], values[1])
+        return torch.where(eye, eyes, torch.where(top, values[2], values[3]))
+
+    def _back(
+        self, x: Tensor, y: Tensor, clear: Tensor, face: Tensor
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor, Tensor, Tensor]:
+        """Bilinear values of the maps: three and three axes, two claims, the skin's radius, [S, M] each."""
+        b = face.shape[0]
+        column, row = column_of(x, clear).clamp(0, COLUMNS - 1), row_of(y).clamp(0, ROWS - 1)
+        low_c, low_r = column.clamp(max=COLUMNS - 2).floor(), row.clamp(max=ROWS - 2).floor()
+        fc, fr = column - low_c, row - low_r
+        picture = torch.arange(b, device=x.device, dtype=x.dtype)[:, None].expand(-1, x.shape[1] // b).reshape(1, -1)
+        first = (picture * (ROWS * COLUMNS) + low_r * COLUMNS + low_c).reshape(-1).to(torch.int64)
+        index = torch.stack([first, first + 1, first + COLUMNS, first + COLUMNS + 1], 1)
+        weights = torch.stack([(1 - fc) * (1 - fr), fc * (1 - fr), (1 - fc) * fr, fc * fr], -1).reshape(-1, 4, 1)
+        table = face.reshape(b * ROWS * COLUMNS, -1)
+        taps = table.index_select(0, index.reshape(-1)).reshape(-1, 4, table.shape[1])
+        values = (taps * weights).sum(1).t().reshape(-1, *x.shape).unbind(0)
+        return values[:3], values[3:6], values[6], values[7], values[8]

@@ -1,0 +1,1 @@
+"""From posed, expressive heads back to the neutral head's space."""

@@ -1,0 +1,237 @@
+"""The warp of the face for torch: from posed, expressive heads to the neutral head that the planes hold.
+
+``x_neutral + D(x_neutral) = x_expressive`` is solved once a frame at the nodes of the chart (`inverse_maps`), by
+Newton's method in the chart's two dimensions; a sample point then looks the result up, once. What lies between the lids
+or the lips has no neutral place: it is carried by its eyeball, the skull or the jaw instead, into a *patch* of the
+planes of its own, above the head, where nothing else is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from offline.precision import in_float32
+from offline.warp.atlas import FaceAtlas
+from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, STEP_U, U, column_of, row_of
+from offline.warp.neck import NeckWarp
+from runtime.contract.drive import GAZE_PITCH, GAZE_YAW, INDEX
+
+STEPS = 4
+"""Newton steps; the residual is then below a tenth of a millimetre (tests/warp)."""
+SEARCH, SEARCH_STEP = 16, 2
+"""How many places above and below a node are looked at for a start, and how many nodes apart."""
+LEAST_STRETCH = 0.15
+"""Least determinant of the map's Jacobian that a step believes."""
+FARTHEST = 6.0
+"""Nodes that a step moves at most."""
+SHELL, FALLOFF = 0.3, 0.3
+"""dm under the skin that go with it wholly, and over how many more the movement ends."""
+EYE_PATCH = (0.36, 0.34)
+MOUTH_PATCH = (0.84, 0.36)
+"""Width and height, dm, of what a patch holds."""
+BITE = 0.12
+"""How much of a mouth's patch lies on the other side of the lips' line, dm."""
+GAP = 0.06
+"""Between two patches, and between them and the head, dm."""
+LARGEST = 1.6
+"""Largest enlargement of a patch in the planes."""
+
+
+@dataclass(frozen=True)
+class Warped:
+    """A batch's expressions, ready for points."""
+
+    maps: Tensor
+    """[B, 9, ROWS, COLUMNS]: the way back by the upper and by the lower sheet, three each; how far inside its own side
+    of the openings a point is by either; the posed skin's radius. dm."""
+    carried: Tensor
+    """[B, 3, 3, 4], what takes head space into that of the right eyeball, the left eyeball and the jaw."""
+
+
+class FaceWarp(nn.Module):
+    """World points under a head pose and an expression → where the planes hold them."""
+
+    radius: Tensor
+    displacements: Tensor
+    claims: Tensor
+    mouth: Tensor
+    eyes: Tensor
+    jaw_hinge: Tensor
+    jaw_moves: Tensor
+    head_box: Tensor
+    patches: Tensor
+    """[4, 2, 2]: of the right eye, the left eye, what the skull carries and what the jaw carries of the mouth, the
+    middle of the patch in its own space, and in the planes; x and y."""
+
+    def __init__(self, atlas: FaceAtlas, head_box: Tensor) -> None:
+        """`head_box` [2, 3] is the part of head space that the subject takes up, dm."""
+        super().__init__()
+        self.neck = NeckWarp()
+        for name in ("radius", "displacements", "claims", "mouth", "eyes", "jaw_hinge", "jaw_moves"):
+            self.register_buffer(name, torch.from_numpy(getattr(atlas, name)), persistent=False)
+        self.register_buffer("head_box", head_box.float())
+        self.enlarge, patches = _patches(self.head_box, self.eyes, self.mouth)
+        self.register_buffer("patches", patches, persistent=False)
+
+    @property
+    def box(self) -> Tensor:
+        """[2, 3], what the planes cover: the head's box and the patches above it."""
+        box = self.head_box.clone()
+        box[1, 1] = box[1, 1] + self.enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1]) + 2 * GAP
+        return box
+
+    @property
+    def eyes_above(self) -> float:
+        """The height over which an opening is an eye's and not the mouth's, dm."""
+        return float(self.mouth[:, 1].mean() + self.eyes[:, 1].mean()) / 2
+
+    @in_float32
+    def expressed(self, expression: Tensor) -> Warped:
+        """Prepares coefficients [B, 52]."""
+        with torch.no_grad():
+            return Warped(self.inverse_maps(expression), self._carried(expression))
+
+    def inverse_maps(self, expression: Tensor) -> Tensor:
+        """[B, 52] → `Warped.maps`."""
+        b = expression.shape[0]
+        moved = (expression @ self.displacements.flatten(1)).reshape(b * 2, ROWS, COLUMNS, 3)
+        column, row, posed = self._posed(moved)
+        u, v = _nodes(expression)
+        inverse = _inverse_jacobian(column, row)
+        fetched = torch.cat([torch.stack([column, row], 1), inverse], 1)  # [2B, 6, ROWS, COLUMNS]
+        at_u, at_v = _nearest(column, row, u, v)
+        for _ in range(STEPS):
+            now = _fetch(fetched, at_u, at_v)
+            off_u, off_v = u - now[:, 0], v - now[:, 1]
+            at_u = at_u + (now[:, 2] * off_u + now[:, 3] * off_v).clamp(-FARTHEST, FARTHEST)
+            at_v = at_v + (now[:, 4] * off_u + now[:, 5] * off_v).clamp(-FARTHEST, FARTHEST)
+            at_u, at_v = at_u.clamp(0, COLUMNS - 1), at_v.clamp(0, ROWS - 1)
+        claims = self.claims[None].expand(b, -1, -1, -1).reshape(b * 2, 1, ROWS, COLUMNS)
+        found = _fetch(torch.cat([moved.permute(0, 3, 1, 2), claims, posed[:, None]], 1), at_u, at_v)
+        found = found.reshape(b, 2, 5, ROWS, COLUMNS)
+        back, claim, radius = -found[:, :, :3], found[:, :, 3], found[:, :, 4]
+        return torch.cat([back.flatten(1, 2), claim, radius.amax(1, keepdim=True)], 1)
+
+    def _posed(self, moved: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Column, row and radius [N, ROWS, COLUMNS] of the skin at each node after movements [N, ROWS, COLUMNS, 3]."""
+        u = U[0] + STEP_U * torch.arange(COLUMNS, device=moved.device)
+        y = torch.tensor(HEIGHTS, device=moved.device, dtype=moved.dtype)[:, None]
+        deep = self.radius / torch.sqrt(1 + u * u)
+        x, z = u * deep + moved[..., 0], deep + moved[..., 2]
+        return column_of(x, z.clamp(min=NEAREST)), row_of(y + moved[..., 1]), torch.sqrt(x * x + z * z)
+
+    def _carried(self, expression: Tensor) -> Tensor:
+        jaw = _about_x(expression @ self.jaw_moves[:, 0])[:, None]
+        rotation = torch.cat([gaze_rotations(expression), jaw], 1)
+        pivot = torch.cat([self.eyes, self.jaw_hinge[None]])
+        shift = F.pad((expression @ self.jaw_moves[:, 1:])[:, None], (0, 0, 2, 0))
+        back = rotation.transpose(2, 3)
+        return torch.cat([back, pivot[..., None] - back @ (pivot + shift)[..., None]], 3)
+
+    @in_float32
+    def forward(self, points: Tensor, pose: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
+        """World points [B, N, 3] under head poses [B, 3, 4] → points of the planes [B, N, 3] and whether the planes
+        hold anything of them [B, N], 0 or 1."""
+        x = self.neck(points, pose)
+        deep = x[..., 2] + AXIS
+        clear = deep.clamp(min=NEAREST)
+        back = _fetch(warped.maps, column_of(x[..., 0], clear)[:, None], row_of(x[..., 1])[:, None])[:, :, 0].transpose(
+            1, 2
+        )
+        radius = torch.sqrt(x[..., 0] ** 2 + clear**2)
+        under = ((radius - back[..., 8] + SHELL + FALLOFF) / FALLOFF).clamp(0, 1) * (deep > NEAREST)
+        share = (under * under * (3 - 2 * under))[..., None]
+        by_upper = back[..., 6:7] > torch.minimum(back[..., 7:8], torch.zeros_like(back[..., 7:8]))
+        skin = x + share * torch.where(by_upper, back[..., 0:3], back[..., 3:6])
+        inside = ((x >= self.head_box[0]) & (x <= self.head_box[1])).all(-1)
+        between = (back[..., 6] < 0) & (back[..., 7] < 0) & (under > 0.5)
+        carried, held = self._between(x, back[..., 6] > back[..., 7], warped)
+        return torch.where(between[..., None], carried, skin), torch.where(between, held, inside).to(x.dtype)
+
+    def _between(self, x: Tensor, upper: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
+        """Where points [B, N, 3] between lids or lips are in the patches, and whether a patch holds them."""
+        right, left, jaw = (x @ m[:, :, :3].transpose(1, 2) + m[:, None, :, 3] for m in warped.carried.unbind(1))
+        local = torch.where(upper[..., None], x, jaw)
+        patch = torch.where(upper[..., None, None], self.patches[2], self.patches[3])
+        eye = x[..., 1] > self.eyes_above
+        for n, (turned, side) in enumerate(((right, x[..., 0] < 0), (left, x[..., 0] >= 0))):
+            chosen = (eye & side)[..., None]
+            local, patch = torch.where(chosen, turned, local), torch.where(chosen[..., None], self.patches[n], patch)
+        off = local[..., :2] - patch[..., 0, :]
+        half = torch.where(eye[..., None], x.new_tensor(EYE_PATCH), x.new_tensor(MOUTH_PATCH)) / 2
+        held = (off.abs() <= half).all(-1)
+        return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), held
+
+
+def gaze_rotations(expression: Tensor) -> Tensor:
+    """[B, 52] → rotations of the right and the left eyeball, [B, 2, 3, 3]; `dense.eye_rotations` for a batch."""
+    made = []
+    for side, outwards in (("Right", -1), ("Left", 1)):
+        out, into, down, up = (expression[:, INDEX[f"eyeLook{d}{side}"]] for d in ("Out", "In", "Down", "Up"))
+        yaw, pitch = outwards * (out - into) * GAZE_YAW, (down - up) * GAZE_PITCH
+        zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
+        c, s = torch.cos(yaw), torch.sin(yaw)
+        about_y = torch.stack([c, zero, s, zero, one, zero, -s, zero, c], 1).unflatten(1, (3, 3))
+        made.append(about_y @ _about_x(pitch))
+    return torch.stack(made, 1)
+
+
+def _about_x(angle: Tensor) -> Tensor:
+    c, s, zero, one = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle), torch.ones_like(angle)
+    return torch.stack([one, zero, zero, zero, c, -s, zero, s, c], 1).unflatten(1, (3, 3))
+
+
+def _patches(head_box: Tensor, eyes: Tensor, mouth: Tensor) -> tuple[float, Tensor]:
+    """How much the patches are enlarged, and their middles as `FaceWarp.patches` has them: a row above the box."""
+    width = 2 * EYE_PATCH[0] + 2 * MOUTH_PATCH[0]
+    enlarge = min(LARGEST, float(head_box[1, 0] - head_box[0, 0] - 5 * GAP) / width)
+    height = enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1])
+    line = float(mouth[:, 1].mean())
+    own = [eyes[0, :2].tolist(), eyes[1, :2].tolist(),
+           [0.0, line - MOUTH_PATCH[1] / 2 + BITE], [0.0, line + MOUTH_PATCH[1] / 2 - BITE]]  # fmt: skip
+    left = float(head_box[0, 0]) + GAP
+    placed = []
+    for wide in (EYE_PATCH[0], EYE_PATCH[0], MOUTH_PATCH[0], MOUTH_PATCH[0]):
+        placed.append([left + enlarge * wide / 2, float(head_box[1, 1]) + GAP + height / 2])
+        left += enlarge * wide + GAP
+    return enlarge, torch.stack([torch.tensor(own), torch.tensor(placed)], 1)
+
+
+def _nodes(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Column and row of each node, [1, ROWS, COLUMNS]."""
+    row, column = torch.meshgrid(
+        torch.arange(ROWS, device=like.device, dtype=like.dtype),
+        torch.arange(COLUMNS, device=like.device, dtype=like.dtype), indexing="ij",
+    )  # fmt: skip
+    return column[None], row[None]
+
+
+def _nearest(column: Tensor, row: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """For each node (u, v), that of the nodes above and below it which a map (column, row) [N, ROWS, COLUMNS] brings
+    nearest: where lids and lips stretch and fold, Newton's method must begin near its goal."""
+    far = SEARCH * SEARCH_STEP
+    padded = F.pad(torch.stack([column, row], 1), (0, 0, far, far), value=1e3)
+    shifted = torch.stack([padded[:, :, start : start + ROWS] for start in range(0, 2 * far + 1, SEARCH_STEP)], 2)
+    off = (shifted[:, 0] - u[:, None]).square() + (shifted[:, 1] - v[:, None]).square()
+    best = off.argmin(1)
+    return u.expand_as(column), v + (best * SEARCH_STEP - far).to(v.dtype)
+
+
+def _inverse_jacobian(column: Tensor, row: Tensor) -> Tensor:
+    """Inverse of the Jacobian of (column, row) [N, ROWS, COLUMNS] by the node's own: [N, 4, ROWS, COLUMNS]."""
+    padded = F.pad(torch.stack([column, row], 1), (1, 1, 1, 1), mode="replicate")
+    by_column = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
+    by_row = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
+    a, c, b, d = by_column[:, 0], by_column[:, 1], by_row[:, 0], by_row[:, 1]
+    area = (a * d - b * c).clamp(min=LEAST_STRETCH)
+    return torch.stack([d, -b, -c, a], 1) / area[:, None]
+
+
+def _fetch(maps: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """Bilinear values [N, C, H, W] of maps [N, C, ROWS, COLUMNS] at columns and rows [N, H, W]; beyond, the edge's."""
+    grid = torch.stack([column * (2 / (COLUMNS - 1)) - 1, row * (2 / (ROWS - 1)) - 1], -1)
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=True)
