@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -84,7 +85,8 @@ class Alone:
         """`folder` is what `mien distill` wrote. Raises BadInput where something of it is missing or does not fit."""
         info, base = read_bank(folder, "alone"), read_base(folder)
         self.subject, self.consent = info.subject, info.consent
-        self.model = Tri2Plane(base.preset, base.box, torch.zeros(2, DETAIL)).eval()
+        preset = replace(base.preset, warp="neck")  # its planes are one head's, whatever a face does
+        self.model = Tri2Plane(preset, base.box, torch.zeros(2, DETAIL)).eval()
         unfit = self.model.load_state_dict(dict(base.networks), strict=False)
         lacking = [k for k in unfit.missing_keys if k.startswith(("decoder.", "super_resolution."))]
         if lacking or unfit.unexpected_keys:

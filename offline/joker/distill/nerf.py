@@ -11,11 +11,12 @@ from offline.joker.distill.resizing import resized
 from offline.joker.distill.targets import stream
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.layers import upsample
-from offline.tri2plane.model import PlaneRenderer, Rendered
+from offline.tri2plane.model import PlaneRenderer, Rendered, Tri2Plane
 from offline.tri2plane.presets import Preset
 from offline.tri2plane.rendering import camera_rays
 from offline.tri2plane.super_resolution import SuperResolution, UNet
 from offline.tri2plane.window import window_intrinsics
+from offline.warp.face import Warped
 from offline.warp.neck import NeckWarp
 from runtime.contract.axes import PLANE_AXES
 from runtime.errors import BadInput
@@ -101,11 +102,13 @@ class DistilledHead(nn.Module):
     to add to the fine level alone. So the level that guides the samples follows the surface that the fine level finds.
     """
 
-    def __init__(self, renderer: PlaneRenderer, start: Planes) -> None:
+    def __init__(self, renderer: PlaneRenderer, start: Planes, expression: Tensor | None = None) -> None:
+        """`expression` [1, 52] is what an avatar in the face's own space shows its planes with."""
         super().__init__()
         if renderer.preset.lateral != "planes":
             raise BadInput(f"preset '{renderer.preset.name}' does not add up its planes; take an avatar of another one")
         self.renderer = renderer
+        self.expression = expression
         self.coarse_start: Tensor
         self.fine_start: Tensor
         self.register_buffer("coarse_start", start.coarse.clone())
@@ -165,7 +168,7 @@ class DistilledHead(nn.Module):
         near, far = (t[:, None].expand(-1, size * size) for t in self.renderer.near_far(pose, extrinsics))
         rays = camera_rays(intrinsics, extrinsics, size)
         level = self.planes.coarse[None].expand(len(pose), -1, -1, -1, -1)
-        made = self.renderer.compose([level], rays, near, far, preset.guide_samples, pose)
+        made = self.renderer.compose([level], rays, near, far, preset.guide_samples, pose, self._face(pose))
         return made.features[:, :3] + BACKGROUND * (1 - made.alpha)
 
     def rendered(self, cameras: tuple[Tensor, Tensor], rays: int) -> Rendered:
@@ -173,7 +176,7 @@ class DistilledHead(nn.Module):
         intrinsics, extrinsics = cameras
         pose = self._pose(len(intrinsics))
         levels = [level[None].expand(len(pose), -1, -1, -1, -1) for level in self.planes]
-        return self.renderer.render(levels, 1, pose, intrinsics, extrinsics, rays)
+        return self.renderer.render(levels, 1, pose, intrinsics, extrinsics, rays, self._face(pose))
 
     @property
     def guide_size(self) -> int:
@@ -188,6 +191,11 @@ class DistilledHead(nn.Module):
     def _composed(self, rendered: Rendered) -> Tensor:
         picture = self.renderer.super_resolution(rendered.features, rendered.alpha)
         return picture[:, :3] + BACKGROUND * (1 - picture[:, 3:])
+
+    def _face(self, pose: Tensor) -> Warped | None:
+        if self.expression is None or not isinstance(self.renderer, Tri2Plane):
+            return None
+        return self.renderer.warped(self.expression.to(pose.device).expand(len(pose), -1))
 
     def _pose(self, count: int) -> Tensor:
         return torch.eye(3, 4, device=self.coarse_added.device).expand(count, -1, -1)

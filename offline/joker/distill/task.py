@@ -127,6 +127,11 @@ def avatar_planes(run: Run, expression: Array) -> Planes:
     return Planes(levels[0][0], levels[-1][0])
 
 
+def avatar_head(run: Run, expression: Array) -> DistilledHead:
+    """A head that begins as what a trained avatar makes of an expression [52]."""
+    return DistilledHead(run.averaged, avatar_planes(run, expression), torch.from_numpy(expression)[None])
+
+
 def view_normals(expression: Array, views: list[View], size: int, identity: Array | None = None) -> Tensor:
     """Normal maps of the head of an identity [K] (the mean one of None) with an expression [52], [V, 3, size, size]."""
     model = HeadModel.load()
@@ -180,7 +185,7 @@ def read_reference(folder: Path, size: int) -> Tensor:
 
 def avatar_reference(run: Run, size: int) -> Reference:
     """The avatar's own neutral picture from the front, [size, size, 3], and the identity that it was tracked with."""
-    head = DistilledHead(run.averaged, avatar_planes(run, coefficients({})))
+    head = avatar_head(run, coefficients({}))
     with torch.no_grad():
         shown = head.shown(camera_tensors([View(0.0, 0.0)], run.device), size)[0]
     picture = np.round(shown.clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
@@ -197,7 +202,7 @@ def _start(task: Task) -> tuple[DistilledHead, bool]:
     """The head that a task begins with, and whether its networks are to be learnt."""
     if task.avatar:
         run = load_run(Path(task.avatar))[0]
-        return DistilledHead(run.averaged, avatar_planes(run, task.expression.vector)), False
+        return avatar_head(run, task.expression.vector), False
     if task.expression.name == NEUTRAL:
         return DistilledHead.fresh(replace(SIZES[task.preset.networks], picture=PICTURE), task.seed), True
     base = read_base(task.folder)
