@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from offline.warp.chart import AXIS, COLUMNS, NEAREST, ROWS, column_of, row_of
-from offline.warp.face import EYE_PATCH, FALLOFF, MOUTH_PATCH, SHELL, FaceWarp
+from offline.warp.face import BALL, BEFORE, EYE_PATCH, FACE_U, FACE_Y, FALLOFF, MOUTH_PATCH, SHELL, FaceWarp
 
 FACE = ("face", "carried")
 """What the generator's graph hands to the renderer's: the maps [B, ROWS, COLUMNS, 9] and what eyeballs and jaw carry
@@ -29,6 +29,7 @@ class FastFaceWarp(nn.Module):
         super().__init__()
         self.head_box = [[float(v) for v in corner] for corner in warp.head_box]
         self.patches = warp.patches.tolist()
+        self.eyes = warp.eyes.tolist()
         self.enlarge, self.eyes_above = warp.enlarge, warp.eyes_above
 
     def forward(self, points: Axes, face: Tensor, carried: Tensor) -> tuple[Axes, Tensor]:
@@ -37,7 +38,8 @@ class FastFaceWarp(nn.Module):
         deep = z + AXIS
         clear = deep.clamp(min=NEAREST)
         upper_back, lower_back, by_upper, by_lower, skin = self._back(x, y, clear, face)
-        under = ((torch.sqrt(x * x + clear * clear) - skin + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1)
+        out = torch.sqrt(x * x + clear * clear) - skin
+        under = ((out + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1)
         under = under * (deep > NEAREST).to(x.dtype)
         share = under * under * (3 - 2 * under)
         above = by_upper > by_lower.clamp(max=0)
@@ -46,6 +48,9 @@ class FastFaceWarp(nn.Module):
         for axis, point in enumerate(points):
             inside = (point >= self.head_box[0][axis]) & (point <= self.head_box[1][axis])
             held = held * inside.to(x.dtype)
+        near = ~((out > BEFORE) & (deep > NEAREST))
+        face_here = ((x / clear).abs() < FACE_U) & (y > FACE_Y[0]) & (y < FACE_Y[1])
+        held = held * (near | ~face_here).to(x.dtype)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
         bodies = carried.repeat_interleave(x.shape[1] // b, 0).permute(1, 2, 3, 0)  # [3, 3, 4, M]
         right, left, jaw = (
@@ -57,7 +62,9 @@ class FastFaceWarp(nn.Module):
             torch.where(eye, torch.where(rightwards, r, w), torch.where(top, p, j))
             for p, r, w, j in zip(points, right, left, jaw, strict=True)
         ]
-        in_patch = []
+        off_ball = [p - torch.where(rightwards, r, w) for p, r, w in zip(points, *self.eyes, strict=True)]
+        in_ball = sum(o * o for o in off_ball) <= BALL**2
+        in_patch = [(near & (in_ball | ~eye)).to(x.dtype)]
         for axis in range(2):
             (own, there) = (self._chosen(eye, rightwards, top, axis, k) for k in range(2))
             off = local[axis] - own
@@ -65,7 +72,7 @@ class FastFaceWarp(nn.Module):
             in_patch.append((off.abs() <= half).to(x.dtype))
             moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
         moved[2] = torch.where(between, local[2], moved[2])
-        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch[0] * in_patch[1], held)
+        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch[0] * in_patch[1] * in_patch[2], held)
 
     def _chosen(self, eye: Tensor, rightwards: Tensor, top: Tensor, axis: int, which: int) -> Tensor:
         """A coordinate of each point's patch: 0 for its middle in its own space, 1 for that in the planes."""

@@ -30,6 +30,12 @@ FARTHEST = 6.0
 """Nodes that a step moves at most."""
 SHELL, FALLOFF = 0.3, 0.3
 """dm under the skin that go with it wholly, and over how many more the movement ends."""
+BALL = 0.2
+"""dm from an eyeball's middle within which its patch holds anything: the ball, and what is wet before it."""
+BEFORE = 0.4
+"""dm before the skin within which there may be anything, such as a tongue or glasses."""
+FACE_U, FACE_Y = 0.45, (-0.65, 0.55)
+"""Where the chart shows the face without hair or beard, either side and from chin to brows."""
 EYE_PATCH = (0.36, 0.34)
 MOUTH_PATCH = (0.84, 0.36)
 """Width and height, dm, of what a patch holds."""
@@ -148,9 +154,11 @@ class FaceWarp(nn.Module):
         by_upper = back[..., 6:7] > torch.minimum(back[..., 7:8], torch.zeros_like(back[..., 7:8]))
         skin = x + share * torch.where(by_upper, back[..., 0:3], back[..., 3:6])
         inside = ((x >= self.head_box[0]) & (x <= self.head_box[1])).all(-1)
+        before = (radius > back[..., 8] + BEFORE) & (deep > NEAREST)
+        inside &= ~(before & ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1]))
         between = (back[..., 6] < 0) & (back[..., 7] < 0) & (under > 0.5)
         carried, held = self._between(x, back[..., 6] > back[..., 7], warped)
-        return torch.where(between[..., None], carried, skin), torch.where(between, held, inside).to(x.dtype)
+        return torch.where(between[..., None], carried, skin), torch.where(between, held & ~before, inside).to(x.dtype)
 
     def _between(self, x: Tensor, upper: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
         """Where points [B, N, 3] between lids or lips are in the patches, and whether a patch holds them."""
@@ -163,7 +171,8 @@ class FaceWarp(nn.Module):
             local, patch = torch.where(chosen, turned, local), torch.where(chosen[..., None], self.patches[n], patch)
         off = local[..., :2] - patch[..., 0, :]
         half = torch.where(eye[..., None], x.new_tensor(EYE_PATCH), x.new_tensor(MOUTH_PATCH)) / 2
-        held = (off.abs() <= half).all(-1)
+        ball = torch.where((x[..., 0] < 0)[..., None], self.eyes[0], self.eyes[1])
+        held = (off.abs() <= half).all(-1) & (~eye | ((x - ball).square().sum(-1) <= BALL**2))
         return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), held
 
 

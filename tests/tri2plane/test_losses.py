@@ -20,7 +20,7 @@ from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.presets import PRESETS, Preset
 from offline.tri2plane.terms import loss_terms
 from runtime.errors import BadInput
-from tests.tri2plane.tiny import TINY, tiny_clip, tiny_run
+from tests.tri2plane.tiny import tiny_clip, tiny_run
 from tests.tri2plane.variants import TINY_LIVE, TINY_PAPER, VARIANTS
 
 
@@ -70,11 +70,11 @@ def test_the_terms_follow_the_weights(clip: Clip, tmp_path: Path, preset: Preset
     got = terms(tiny_run(tmp_path, clip, preset, autocast=False, losses=losses, slide=0.0), clip)
     run = tiny_run(tmp_path, clip, preset, autocast=False, slide=0.0, feature_strength=weights.features)
     base, mien = terms(run, clip), LOSSES["mien"]
-    extra = weights.composite if preset is TINY else 0.0  # a window stands for the composite where there is none
+    extra = weights.composite if preset.patches == 1 else 0.0  # a window stands for the composite where there is none
     for level in range(3):
         share = (weights.levels[level] + extra * (level == 2)) / mien.levels[level]
         assert got[f"rgb{level + 1}"] == pytest.approx(share * base[f"rgb{level + 1}"], rel=1e-5)
-    assert ("composite" in got) == (losses == "released" and preset is not TINY)
+    assert ("composite" in got) == (losses == "released" and preset.patches > 1)
     assert got["sharp"] == pytest.approx(weights.sharpness / mien.sharpness * base["sharp"], rel=1e-5)
     assert got["sr"] == pytest.approx(base["sr"], rel=1e-5)  # never without L1 where nothing judges colours
     assert 0 < got["mask"] < weights.mask / mien.mask * base["mask"] or losses == "mien"
