@@ -52,9 +52,9 @@ class FastFaceWarp(nn.Module):
         face_here = ((x / clear).abs() < FACE_U) & (y > FACE_Y[0]) & (y < FACE_Y[1])
         held = held * (near | ~face_here).to(x.dtype)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
-        bodies = carried.repeat_interleave(x.shape[1] // b, 0).permute(1, 2, 3, 0)  # [3, 3, 4, M]
+        rows = carried.reshape(b, 36).t()[:, :, None].expand(-1, -1, x.shape[1] // b).reshape(3, 3, 4, 1, -1)
         right, left, jaw = (
-            [m[a, 0] * x + m[a, 1] * y + m[a, 2] * z + m[a, 3] for a in range(3)] for m in bodies.unbind(0)
+            [m[a, 0] * x + m[a, 1] * y + m[a, 2] * z + m[a, 3] for a in range(3)] for m in rows.unbind(0)
         )
         eye, rightwards = y > self.eyes_above, x < 0
         top = by_upper > by_lower
@@ -94,5 +94,5 @@ class FastFaceWarp(nn.Module):
         weights = torch.stack([(1 - fc) * (1 - fr), fc * (1 - fr), (1 - fc) * fr, fc * fr], -1).reshape(-1, 4, 1)
         table = face.reshape(b * ROWS * COLUMNS, -1)
         taps = table.index_select(0, index.reshape(-1)).reshape(-1, 4, table.shape[1])
-        values = (taps * weights).sum(1).t().reshape(-1, *x.shape).unbind(0)
+        values = (taps * weights).sum(1).t().reshape(9, x.shape[0], -1).unbind(0)
         return values[:3], values[3:6], values[6], values[7], values[8]

@@ -24,7 +24,7 @@ from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 
 FORMAT = "mien-run"
-VERSION = 3
+VERSION = 2
 HEAD_MODEL = "head_model.npz"
 FACE_ATLAS = "face_atlas.npz"
 CPU = torch.device("cpu")

@@ -10,6 +10,8 @@ from offline.config import Count, Fixed, OneOf, Whole, Within, checked, from_map
 from runtime.errors import BadInput
 
 LEVELS = 3
+ONCE: dict[str, Any] = {"warp": "neck", "encoder": (16, 32, 64, 64)}
+"""What a run has that was begun before these were settings, where that is not their default."""
 LATERAL = ("planes", "features")
 SUPER_RESOLUTION = ("light", "unet")
 WARPS = ("face", "neck")
@@ -134,7 +136,7 @@ class Preset:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preset:
         """Raises BadInput, naming the nearest known key, on an unknown one."""
-        return from_mapping(cls, values)
+        return from_mapping(cls, ONCE | values)
 
 
 def decoder_work(preset: Preset) -> int:

@@ -73,8 +73,10 @@ def test_computing_again_changes_no_gradient(preset: Preset) -> None:
         model.recompute = again
         model.zero_grad()
         torch.manual_seed(2)
-        levels = model.planes(*drive(preset), model.resting_latent(1))
-        model.whole(levels, *front_view(), active={0, 5}).features.square().sum().backward()
+        given = drive(preset)
+        levels = model.planes(*given, model.resting_latent(1))
+        face = model.warped(given[1])
+        model.whole(levels, *front_view(), active={0, 5}, face=face).features.square().sum().backward()
         results.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     assert len(results[0]) == len(results[1])
     assert sum(bool(gradient.any()) for gradient in results[0]) > len(results[0]) / 2
