@@ -141,7 +141,7 @@ class FastRenderer(nn.Module):
         near, far = (t.gather(1, chosen)[..., None].expand(-1, -1, sub).reshape(1, -1) for t in (near, far))
         # 2. Their samples
         depths, step = even_depths(near, far, preset.samples, jitter=False)
-        sigma, feature = self._density(fine, rays, depths[0], pose, warped)
+        sigma, feature = self._density(fine, rays, depths[0], pose, warped, (near + far) / 2)
         weights = composite_weights((sigma * step[0])[None])[0]
         colour = self.colour_head(weights, feature, self._seen(rays[1], pose))
         alpha = weights.sum(0)
@@ -189,16 +189,24 @@ class FastRenderer(nn.Module):
         return near, far, worth.reshape(b, -1)
 
     def _density(
-        self, planes: Tensor, rays: tuple[Axes, Axes], depths: Tensor, pose: Tensor, warped: Warped
+        self,
+        planes: Tensor,
+        rays: tuple[Axes, Axes],
+        depths: Tensor,
+        pose: Tensor,
+        warped: Warped,
+        middle: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """σ [S, M] and features [S, M, C] at depths [S, M] along the rays of B pictures, M = B·N."""
+        """σ [S, M] and features [S, M, C] at depths [S, M] along the rays of B pictures, M = B·N; `middle` [1, M] is
+        where the samples of led rays are."""
         b, width = planes.shape[0], planes.shape[3]
         odd_pairs = b * 3 * width * (width // 2)
         low, column, fraction = [], [], []
         inside = torch.ones_like(depths)
         places = self._to_head(*rays, depths, pose)
         if self.face and warped:
-            places, inside = self.face(places, *warped)
+            at = places if middle is None else self._to_head(*rays, middle, pose)
+            places, inside = self.face(places, at, *warped)
         for axis, point in enumerate(places):
             start, end = self.box[0][axis], self.box[1][axis]
             texel = (point - start) * (width / (end - start)) - 0.5

@@ -32,47 +32,43 @@ class FastFaceWarp(nn.Module):
         self.eyes = warp.eyes.tolist()
         self.enlarge, self.eyes_above = warp.enlarge, warp.eyes_above
 
-    def forward(self, points: Axes, face: Tensor, carried: Tensor) -> tuple[Axes, Tensor]:
+    def forward(self, points: Axes, at: Axes, face: Tensor, carried: Tensor) -> tuple[Axes, Tensor]:
+        """The way back is looked up `at` points [S, M] or, once for the samples of a ray, [1, M]."""
         x, y, z = points
-        b = face.shape[0]
+        upper_back, lower_back, by_upper, by_lower, skin = self._back(at, face)
         deep = z + AXIS
         clear = deep.clamp(min=NEAREST)
-        upper_back, lower_back, by_upper, by_lower, skin = self._back(x, y, clear, face)
         out = torch.sqrt(x * x + clear * clear) - skin
-        under = ((out + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1)
-        under = under * (deep > NEAREST).to(x.dtype)
+        here = (deep > NEAREST).to(x.dtype)
+        under = ((out + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1) * here
         share = under * under * (3 - 2 * under)
-        above = by_upper > by_lower.clamp(max=0)
+        above, top = by_upper > by_lower.clamp(max=0), by_upper > by_lower
         moved = [p + share * torch.where(above, u, w) for p, u, w in zip(points, upper_back, lower_back, strict=True)]
-        held = torch.ones_like(x)
-        for axis, point in enumerate(points):
-            inside = (point >= self.head_box[0][axis]) & (point <= self.head_box[1][axis])
-            held = held * inside.to(x.dtype)
         near = ~((out > BEFORE) & (deep > NEAREST))
         face_here = ((x / clear).abs() < FACE_U) & (y > FACE_Y[0]) & (y < FACE_Y[1])
-        held = held * (near | ~face_here).to(x.dtype)
+        held = near | ~face_here
+        for axis, point in enumerate(points):
+            held = held & (point >= self.head_box[0][axis]) & (point <= self.head_box[1][axis])
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
+        b = face.shape[0]
         rows = carried.reshape(b, 36).t()[:, :, None].expand(-1, -1, x.shape[1] // b).reshape(3, 3, 4, 1, -1)
         right, left, jaw = (
             [m[a, 0] * x + m[a, 1] * y + m[a, 2] * z + m[a, 3] for a in range(3)] for m in rows.unbind(0)
         )
         eye, rightwards = y > self.eyes_above, x < 0
-        top = by_upper > by_lower
         local = [
             torch.where(eye, torch.where(rightwards, r, w), torch.where(top, p, j))
             for p, r, w, j in zip(points, right, left, jaw, strict=True)
         ]
         off_ball = [p - torch.where(rightwards, r, w) for p, r, w in zip(points, *self.eyes, strict=True)]
-        in_ball = sum(o * o for o in off_ball) <= BALL**2
-        in_patch = [(near & (in_ball | ~eye)).to(x.dtype)]
+        in_patch = near & ((sum(o * o for o in off_ball) <= BALL**2) | ~eye)
         for axis in range(2):
             (own, there) = (self._chosen(eye, rightwards, top, axis, k) for k in range(2))
             off = local[axis] - own
-            half = torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2)
-            in_patch.append((off.abs() <= half).to(x.dtype))
+            in_patch = in_patch & (off.abs() <= torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2))
             moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
         moved[2] = torch.where(between, local[2], moved[2])
-        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch[0] * in_patch[1] * in_patch[2], held)
+        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch, held).to(x.dtype)
 
     def _chosen(self, eye: Tensor, rightwards: Tensor, top: Tensor, axis: int, which: int) -> Tensor:
         """A coordinate of each point's patch: 0 for its middle in its own space, 1 for that in the planes."""
@@ -80,19 +76,19 @@ class FastFaceWarp(nn.Module):
         eyes = torch.where(rightwards, values[0], values[1])
         return torch.where(eye, eyes, torch.where(top, values[2], values[3]))
 
-    def _back(
-        self, x: Tensor, y: Tensor, clear: Tensor, face: Tensor
-    ) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor, Tensor, Tensor]:
-        """Bilinear values of the maps: three and three axes, two claims, the skin's radius, [S, M] each."""
+    def _back(self, at: Axes, face: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor, Tensor, Tensor]:
+        """Bilinear values of the maps: three and three axes, two claims, the skin's radius, in the shape of `at`."""
+        x, y, z = at
         b = face.shape[0]
-        column, row = column_of(x, clear).clamp(0, COLUMNS - 1), row_of(y).clamp(0, ROWS - 1)
+        column = column_of(x, (z + AXIS).clamp(min=NEAREST)).clamp(0, COLUMNS - 1)
+        row = row_of(y).clamp(0, ROWS - 1)
         low_c, low_r = column.clamp(max=COLUMNS - 2).floor(), row.clamp(max=ROWS - 2).floor()
         fc, fr = column - low_c, row - low_r
         picture = torch.arange(b, device=x.device, dtype=x.dtype)[:, None].expand(-1, x.shape[1] // b).reshape(1, -1)
-        first = (picture * (ROWS * COLUMNS) + low_r * COLUMNS + low_c).reshape(-1).to(torch.int64)
-        index = torch.stack([first, first + 1, first + COLUMNS, first + COLUMNS + 1], 1)
-        weights = torch.stack([(1 - fc) * (1 - fr), fc * (1 - fr), (1 - fc) * fr, fc * fr], -1).reshape(-1, 4, 1)
-        table = face.reshape(b * ROWS * COLUMNS, -1)
-        taps = table.index_select(0, index.reshape(-1)).reshape(-1, 4, table.shape[1])
-        values = (taps * weights).sum(1).t().reshape(9, x.shape[0], -1).unbind(0)
+        first = (picture * (ROWS * COLUMNS) + low_r * COLUMNS + low_c).reshape(1, -1)
+        index = torch.cat([first, first + 1, first + COLUMNS, first + (COLUMNS + 1)]).to(torch.int64).t()
+        weights = torch.cat([t.reshape(1, -1) for t in ((1 - fc) * (1 - fr), fc * (1 - fr), (1 - fc) * fr, fc * fr)])
+        table = face.reshape(b * ROWS * COLUMNS, 9)
+        taps = table.index_select(0, index.reshape(-1)).reshape(-1, 4, 9)
+        values = (taps * weights.t()[..., None]).sum(1).t().reshape(9, x.shape[0], -1).unbind(0)
         return values[:3], values[3:6], values[6], values[7], values[8]

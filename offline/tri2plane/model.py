@@ -61,20 +61,26 @@ class PlaneRenderer(nn.Module):
         middle = (extrinsics[:, :, :3] @ pose[:, :, 3:4] + extrinsics[:, :, 3:])[:, 2, 0]
         return middle - self.box[1, 2] - 0.1, middle - self.box[0, 2] + 0.1
 
-    def placed(self, world: Tensor, pose: Tensor, face: Warped | None) -> tuple[Tensor, Tensor]:
-        """Where the planes hold world points [B, N, 3], and whether they hold anything of them, 0 or 1, [B, N].
+    def placed(self, world: Tensor, pose: Tensor, face: Warped | None, middle: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Where the planes hold world points [B, S, N, 3], and whether they hold anything of them, 0 or 1, [B, S, N].
 
-        `face` is the expression's part of the warp, for a renderer whose planes are in the face's own space.
+        `face` is the expression's part of the warp, for a renderer whose planes are in the face's own space, and
+        `middle` [B, N, 3] the middles of rays whose samples are near it.
         """
-        points = self.warp(world, pose)
+        points = self.warp(world.flatten(1, 2), pose).reshape(world.shape)
         return points, tri.inside_box(points, self.box)
 
     def density(
-        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+        self,
+        planes: Sequence[Tensor],
+        world: Tensor,
+        pose: Tensor,
+        face: Warped | None = None,
+        middle: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """σ [B, S, N] and features [B, S, N, C], summed over `planes`, at world points [B, S, N, 3]."""
+        """σ [B, S, N] and features [B, S, N, C], summed over `planes`, at world points [B, S, N, 3]; see `placed`."""
         b, s, n, _ = world.shape
-        points, held = self.placed(world.reshape(b, s * n, 3), pose, face)
+        points, held = (t.flatten(1, 2) for t in self.placed(world, pose, face, middle))
         feature = tri.sample_planes(planes[0], points, self.box)
         for level in planes[1:]:
             feature = feature + tri.sample_planes(level, points, self.box)
@@ -90,12 +96,15 @@ class PlaneRenderer(nn.Module):
         samples: int,
         pose: Tensor,
         face: Warped | None = None,
+        led: bool = False,
     ) -> Rendered:
-        """Volume-render rays (origins [B, 3], directions [B, n·n, 3]) between near and far [B, n·n]."""
+        """Volume-render rays (origins [B, 3], directions [B, n·n, 3]) between near and far [B, n·n], which are close to
+        each other where a guide `led` the samples."""
         origins, directions = rays
         depths, step = even_depths(near, far, samples, jitter=self.training)
         world = origins[:, None, None] + directions[:, None] * depths[..., None]
-        sigma, feature = self.density(planes, world, pose, face)
+        middle = origins[:, None] + directions * ((near + far) / 2)[..., None] if led else None
+        sigma, feature = self.density(planes, world, pose, face, middle)
         weights = composite_weights(sigma * step)
         seen = torch.nn.functional.normalize(directions, dim=-1) @ pose[:, :, :3]
         colour = self.decoder.composed_colour(weights, feature, self.decoder.direction_bias(seen))
@@ -181,7 +190,7 @@ class PlaneRenderer(nn.Module):
         face: Warped | None,
     ) -> Rendered:
         """`compose` with the preset's samples, kept or computed again for the gradient."""
-        given = (planes, rays, near, far, self.preset.samples, pose, face)
+        given = (planes, rays, near, far, self.preset.samples, pose, face, self.preset.guide_samples > 0)
         if not (self.recompute and torch.is_grad_enabled()):
             return self.compose(*given)
         return checkpoint(self.compose, *given, use_reentrant=False)
@@ -223,12 +232,12 @@ class Tri2Plane(PlaneRenderer):
         self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
 
-    def placed(self, world: Tensor, pose: Tensor, face: Warped | None) -> tuple[Tensor, Tensor]:
+    def placed(self, world: Tensor, pose: Tensor, face: Warped | None, middle: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.face is None:
-            return super().placed(world, pose, face)
+            return super().placed(world, pose, face, middle)
         if face is None:
             raise ValueError("an avatar in the face's own space is shown with an expression (`warped`)")
-        return self.face(world, pose, face)
+        return self.face(world, pose, face, middle)
 
     def warped(self, expression: Tensor) -> Warped | None:
         """The warp's part of expressions [B, 52]; None with the warp "neck", which has none."""

@@ -139,30 +139,43 @@ class FaceWarp(nn.Module):
         return torch.cat([back, pivot[..., None] - back @ (pivot + shift)[..., None]], 3)
 
     @in_float32
-    def forward(self, points: Tensor, pose: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
-        """World points [B, N, 3] under head poses [B, 3, 4] → points of the planes [B, N, 3] and whether the planes
-        hold anything of them [B, N], 0 or 1."""
-        x = self.neck(points, pose)
+    def forward(
+        self, points: Tensor, pose: Tensor, warped: Warped, middle: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """World points [B, S, N, 3] under head poses [B, 3, 4] → points of the planes [B, S, N, 3] and whether the
+        planes hold anything of them [B, S, N], 0 or 1.
+
+        With `middle` [B, N, 3] the way back is looked up there, once for all S samples of a ray that lie near it.
+        """
+        b, s, n, _ = points.shape
+        x = self.neck(points.reshape(b, s * n, 3), pose).reshape(b, s, n, 3)
+        back = self._back(x if middle is None else self.neck(middle, pose)[:, None], warped)
+        upper_back, lower_back, (by_upper, by_lower, skin) = back[..., :3], back[..., 3:6], back[..., 6:].unbind(-1)
         deep = x[..., 2] + AXIS
         clear = deep.clamp(min=NEAREST)
-        back = _fetch(warped.maps, column_of(x[..., 0], clear)[:, None], row_of(x[..., 1])[:, None])[:, :, 0].transpose(
-            1, 2
-        )
-        radius = torch.sqrt(x[..., 0] ** 2 + clear**2)
-        under = ((radius - back[..., 8] + SHELL + FALLOFF) / FALLOFF).clamp(0, 1) * (deep > NEAREST)
+        out = torch.sqrt(x[..., 0] ** 2 + clear**2) - skin
+        under = ((out + SHELL + FALLOFF) / FALLOFF).clamp(0, 1) * (deep > NEAREST)
         share = (under * under * (3 - 2 * under))[..., None]
-        by_upper = back[..., 6:7] > torch.minimum(back[..., 7:8], torch.zeros_like(back[..., 7:8]))
-        skin = x + share * torch.where(by_upper, back[..., 0:3], back[..., 3:6])
-        inside = ((x >= self.head_box[0]) & (x <= self.head_box[1])).all(-1)
-        before = (radius > back[..., 8] + BEFORE) & (deep > NEAREST)
-        inside &= ~(before & ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1]))
-        between = (back[..., 6] < 0) & (back[..., 7] < 0) & (under > 0.5)
-        carried, held = self._between(x, back[..., 6] > back[..., 7], warped)
-        return torch.where(between[..., None], carried, skin), torch.where(between, held & ~before, inside).to(x.dtype)
+        above = by_upper > by_lower.clamp(max=0)
+        moved = x + share * torch.where(above[..., None], upper_back, lower_back)
+        before = (out > BEFORE) & (deep > NEAREST)
+        face_here = ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1])
+        held = ((x >= self.head_box[0]) & (x <= self.head_box[1])).all(-1) & ~(before & face_here)
+        between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
+        carried, in_patch = self._between(x, by_upper > by_lower, warped)
+        moved = torch.where(between[..., None], carried, moved)
+        return moved, torch.where(between, in_patch & ~before, held).to(x.dtype)
+
+    def _back(self, x: Tensor, warped: Warped) -> Tensor:
+        """The maps' values [B, S, N, 9] at head-space points [B, S, N, 3]."""
+        column = column_of(x[..., 0], (x[..., 2] + AXIS).clamp(min=NEAREST))
+        return _fetch(warped.maps, column, row_of(x[..., 1])).permute(0, 2, 3, 1)
 
     def _between(self, x: Tensor, upper: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
-        """Where points [B, N, 3] between lids or lips are in the patches, and whether a patch holds them."""
-        right, left, jaw = (x @ m[:, :, :3].transpose(1, 2) + m[:, None, :, 3] for m in warped.carried.unbind(1))
+        """Where points [B, S, N, 3] between lids or lips are in the patches, and whether a patch holds them."""
+        right, left, jaw = (
+            x @ m[:, None, :, :3].transpose(2, 3) + m[:, None, None, :, 3] for m in warped.carried.unbind(1)
+        )
         local = torch.where(upper[..., None], x, jaw)
         patch = torch.where(upper[..., None, None], self.patches[2], self.patches[3])
         eye = x[..., 1] > self.eyes_above

@@ -109,7 +109,7 @@ class Body(Tri2Plane):
         self.sigma, self.front, self.thickness, self.radius = sigma, front, thickness, radius
 
     def density(
-        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, *given: Tensor | Warped | None
     ) -> tuple[Tensor, Tensor]:
         z = world[..., 2]
         inside = (z <= self.front) & (z >= self.front - self.thickness)

@@ -231,8 +231,8 @@ def test_a_run_begun_before_there_were_new_options_goes_on(clip: Clip, tmp_path:
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["mien"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    for name in ("warp", "encoder", "encoder_norm", "embedding", "mapping", "residual_trunk", "levels", "mixing", "lateral",
-                 "density_hidden", "patches", "super_resolution"):  # fmt: skip
+    for name in ("warp", "encoder", "encoder_norm", "embedding", "mapping", "residual_trunk", "levels", "mixing",
+                 "lateral", "density_hidden", "patches", "super_resolution"):  # fmt: skip
         del meta["preset"][name]
     for name in ("losses", "perceptual", "lpips", "active", "recompute"):
         del meta["train"][name]

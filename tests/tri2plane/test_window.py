@@ -76,7 +76,7 @@ class Poster(Tri2Plane):
     """A flat head: what its first plane holds, on a sheet through the head's origin that faces the camera."""
 
     def density(
-        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, face: Warped | None = None
+        self, planes: Sequence[Tensor], world: Tensor, pose: Tensor, *given: Tensor | Warped | None
     ) -> tuple[Tensor, Tensor]:
         b, s, n, _ = world.shape
         points = self.warp(world.reshape(b, s * n, 3), pose)
