@@ -20,8 +20,8 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
-from offline.head_model.dense import EYES, REGIONS, DenseHead, Part
-from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, STEP_U, U, column_of, heights, row_of
+from offline.head_model.dense import EYES, HUMAN_EYE, REGIONS, DenseHead, Part
+from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, column_of, heights, row_of
 from runtime.contract.axes import Array
 from runtime.contract.drive import EXPRESSIONS, INDEX
 from runtime.errors import BadInput
@@ -61,6 +61,8 @@ class FaceAtlas:
     """[2, 2], corners' u and y: the subject's right, then left."""
     eyes: Array
     """[2, 3], dm, centres of the right and the left eyeball."""
+    eye_share: Array
+    """[], the radius of a human eye over that of the mesh's eyeballs, which turn by less (`DenseHead.eye_turns`)."""
     jaw_hinge: Array
     jaw_moves: Array
     """As `DenseHead` has them."""
@@ -92,16 +94,22 @@ def face_atlas(head: DenseHead, identity: NDArray[np.floating] | None = None) ->
     openings = [*lids, lips]
     skin = seen.skin[::FINE_ROWS, ::FINE_COLUMNS]
     radius = _continued(seen.radius[::FINE_ROWS, ::FINE_COLUMNS][..., None], skin)[..., 0]
-    moves = seen.carried(head.expression)[::FINE_ROWS, ::FINE_COLUMNS]
-    moves = moves.reshape(ROWS, COLUMNS, -1)
+    axes = np.stack([head.vertices(identity, axis) - neutral for axis in np.eye(len(EXPRESSIONS), dtype=np.float32)])
+    moves = seen.carried(axes)[::FINE_ROWS, ::FINE_COLUMNS].reshape(ROWS, COLUMNS, -1)
+    border = np.ones_like(skin)
+    border[1:-1, 1:-1] = False
+    moves[border] = 0
     above, below = _sides(openings)
-    sheets = [_continued(moves, skin & ~other, FADE, other, own) for own, other in ((above, below), (below, above))]
-    displacements = np.stack(sheets).reshape(2, ROWS, COLUMNS, len(head.expression), 3).transpose(3, 0, 1, 2, 4)
-    corners = [(U[0] + STEP_U * lips[0][i], lips[1][i]) for i in (0, -1)]
+    sheets = [
+        _continued(moves, (skin & ~other) | border, FADE, other, own) for own, other in ((above, below), (below, above))
+    ]
+    displacements = np.stack(sheets).reshape(2, ROWS, COLUMNS, len(EXPRESSIONS), 3).transpose(3, 0, 1, 2, 4)
+    corners = [(SIDES[lips[0][i]], lips[1][i]) for i in (0, -1)]
     stored = displacements.astype(np.float16).astype(np.float32)  # as `save` rounds them
     return FaceAtlas(
         radius.astype(np.float32), stored, _claims(openings), np.array(corners, np.float32),
-        head.eye_centres(identity), head.jaw_hinge, head.jaw_moves,
+        head.eye_centres(identity), np.array(HUMAN_EYE / head.eye_radii().mean(), np.float32), head.jaw_hinge,
+        head.jaw_moves,
     )  # fmt: skip
 
 
@@ -217,7 +225,8 @@ def _claims(openings: list[Opening]) -> Array:
     number = np.arange(COLUMNS)
     apart = []
     for columns, upper, lower in openings:
-        beside = STEP_U * CLAIM_SLOPE * (np.maximum(columns[0] - number, 0) + np.maximum(number - columns[-1], 0))
+        beyond = np.maximum(SIDES[columns[0]] - SIDES, 0) + np.maximum(SIDES - SIDES[columns[-1]], 0)
+        beside = CLAIM_SLOPE * beyond
         high, low = (np.interp(number, columns, rim) for rim in (upper, lower))
         near = np.maximum(np.maximum(y - high, low - y), beside)
         apart.append((near, y - high + beside, low - y + beside))

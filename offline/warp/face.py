@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from offline.precision import in_float32
 from offline.warp.atlas import FaceAtlas
-from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, STEP_U, U, column_of, row_of
+from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, column_of, row_of
 from offline.warp.neck import NeckWarp
 from runtime.contract.drive import GAZE_PITCH, GAZE_YAW, INDEX
 
@@ -66,6 +66,7 @@ class FaceWarp(nn.Module):
     claims: Tensor
     mouth: Tensor
     eyes: Tensor
+    eye_share: Tensor
     jaw_hinge: Tensor
     jaw_moves: Tensor
     head_box: Tensor
@@ -77,8 +78,8 @@ class FaceWarp(nn.Module):
         """`head_box` [2, 3] is the part of head space that the subject takes up, dm."""
         super().__init__()
         self.neck = NeckWarp()
-        for name in ("radius", "displacements", "claims", "mouth", "eyes", "jaw_hinge", "jaw_moves"):
-            self.register_buffer(name, torch.from_numpy(getattr(atlas, name)), persistent=False)
+        for name in ("radius", "displacements", "claims", "mouth", "eyes", "eye_share", "jaw_hinge", "jaw_moves"):
+            self.register_buffer(name, torch.as_tensor(getattr(atlas, name)), persistent=False)
         self.register_buffer("head_box", head_box.float())
         self.enlarge, patches = _patches(self.head_box, self.eyes, self.mouth)
         self.register_buffer("patches", patches, persistent=False)
@@ -124,15 +125,28 @@ class FaceWarp(nn.Module):
 
     def _posed(self, moved: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Column, row and radius [N, ROWS, COLUMNS] of the skin at each node after movements [N, ROWS, COLUMNS, 3]."""
-        u = U[0] + STEP_U * torch.arange(COLUMNS, device=moved.device)
+        u = torch.tensor(SIDES, device=moved.device, dtype=moved.dtype)
         y = torch.tensor(HEIGHTS, device=moved.device, dtype=moved.dtype)[:, None]
         deep = self.radius / torch.sqrt(1 + u * u)
         x, z = u * deep + moved[..., 0], deep + moved[..., 2]
         return column_of(x, z.clamp(min=NEAREST)), row_of(y + moved[..., 1]), torch.sqrt(x * x + z * z)
 
+    def eye_turns(self, expression: Tensor) -> Tensor:
+        """[B, 52] → rotations of the right and the left eyeball, [B, 2, 3, 3]; `DenseHead.eye_turns` for a batch."""
+        made = []
+        for side, outwards in (("Right", -1), ("Left", 1)):
+            out, into, down, up = (expression[:, INDEX[f"eyeLook{d}{side}"]] for d in ("Out", "In", "Down", "Up"))
+            yaw = torch.asin(self.eye_share * torch.sin(outwards * (out - into) * GAZE_YAW))
+            pitch = torch.asin(self.eye_share * torch.sin((down - up) * GAZE_PITCH))
+            zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
+            c, s = torch.cos(yaw), torch.sin(yaw)
+            about_y = torch.stack([c, zero, s, zero, one, zero, -s, zero, c], 1).unflatten(1, (3, 3))
+            made.append(about_y @ _about_x(pitch))
+        return torch.stack(made, 1)
+
     def _carried(self, expression: Tensor) -> Tensor:
         jaw = _about_x(expression @ self.jaw_moves[:, 0])[:, None]
-        rotation = torch.cat([gaze_rotations(expression), jaw], 1)
+        rotation = torch.cat([self.eye_turns(expression), jaw], 1)
         pivot = torch.cat([self.eyes, self.jaw_hinge[None]])
         shift = F.pad((expression @ self.jaw_moves[:, 1:])[:, None], (0, 0, 2, 0))
         back = rotation.transpose(2, 3)
@@ -187,19 +201,6 @@ class FaceWarp(nn.Module):
         ball = torch.where((x[..., 0] < 0)[..., None], self.eyes[0], self.eyes[1])
         held = (off.abs() <= half).all(-1) & (~eye | ((x - ball).square().sum(-1) <= BALL**2))
         return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), held
-
-
-def gaze_rotations(expression: Tensor) -> Tensor:
-    """[B, 52] → rotations of the right and the left eyeball, [B, 2, 3, 3]; `dense.eye_rotations` for a batch."""
-    made = []
-    for side, outwards in (("Right", -1), ("Left", 1)):
-        out, into, down, up = (expression[:, INDEX[f"eyeLook{d}{side}"]] for d in ("Out", "In", "Down", "Up"))
-        yaw, pitch = outwards * (out - into) * GAZE_YAW, (down - up) * GAZE_PITCH
-        zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
-        c, s = torch.cos(yaw), torch.sin(yaw)
-        about_y = torch.stack([c, zero, s, zero, one, zero, -s, zero, c], 1).unflatten(1, (3, 3))
-        made.append(about_y @ _about_x(pitch))
-    return torch.stack(made, 1)
 
 
 def _about_x(angle: Tensor) -> Tensor:

@@ -1,0 +1,174 @@
+"""The way back through an expression, against the mesh that went forwards."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from offline.head_model.dense import DenseHead, Part
+from offline.warp.atlas import FaceAtlas, _seen, face_atlas
+from offline.warp.chart import HEIGHTS
+from offline.warp.face import FaceWarp, Warped
+from runtime.contract.drive import EXPRESSIONS, coefficients
+from runtime.errors import BadInput
+
+HEAD = DenseHead.load()
+SOMEBODY = HEAD.sample_identity(np.random.default_rng(1), age=35)
+BOX = torch.tensor([[-2.0, -2.4, -1.35], [2.0, 1.5, 1.0]])
+REST = torch.eye(3, 4)[None]
+EVERYDAY = {
+    "smile": {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4},
+    "laugh": {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.4, "mouthUpperUpLeft": 0.3},
+    "surprise": {"browInnerUp": 0.8, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7, "jawOpen": 0.4},
+    "half a smile with a wink": {"mouthSmileLeft": 0.7, "eyeBlinkLeft": 1.0, "browDownLeft": 0.3},
+    "oo": {"mouthPucker": 0.7, "mouthFunnel": 0.3, "jawOpen": 0.2},
+}
+
+
+@pytest.fixture(scope="module")
+def atlas() -> FaceAtlas:
+    return face_atlas(HEAD, SOMEBODY)
+
+
+@pytest.fixture(scope="module")
+def warp(atlas: FaceAtlas) -> FaceWarp:
+    return FaceWarp(atlas, BOX)
+
+
+def taken_back(warp: FaceWarp, points: NDArray[np.floating], expression: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    """Points [N, 3] of a head at rest with an expression: places in the planes [N, 3] and whether held [N].
+
+    The neck holds still in the test's head, as its mixture is another test's.
+    """
+    warp.neck.forward = lambda points, pose: points  # type: ignore[method-assign]
+    made = warp(torch.from_numpy(points.astype(np.float32))[None, None], REST, expressed(warp, expression))
+    return made[0][0, 0], made[1][0, 0]
+
+
+def expressed(warp: FaceWarp, expression: NDArray[np.float32]) -> Warped:
+    return warp.expressed(torch.from_numpy(expression)[None])
+
+
+@cache
+def seen_at_rest() -> NDArray[np.bool_]:
+    return outside(HEAD.neutral(SOMEBODY))
+
+
+def outside(vertices: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which vertices [V] of the face the chart sees from outside."""
+    seen = _seen(HEAD, vertices.astype(np.float64))
+    visible = np.zeros(len(vertices), bool)
+    visible[np.unique(seen.corners[seen.skin])] = True
+    return visible & (HEAD.part == Part.SKIN)
+
+
+@pytest.mark.parametrize("given", [{name: 1.0} for name in EXPRESSIONS] + list(EVERYDAY.values()), ids=str)
+def test_a_vertex_carried_back_lands_on_its_neutral_place(warp: FaceWarp, given: dict[str, float]) -> None:
+    """Brute force: vertices that went forwards with the mesh, and are seen both before and after."""
+    expression = coefficients(given)
+    neutral, moved = HEAD.neutral(SOMEBODY), HEAD.vertices(SOMEBODY, expression)
+    chosen = seen_at_rest() & outside(moved) & (neutral[:, 1] > -0.75)
+    back, _ = taken_back(warp, moved[chosen], expression)
+    off = np.linalg.norm(back.numpy() - neutral[chosen], axis=1)
+    far = np.linalg.norm(moved - neutral, axis=1)[chosen] > 0.01
+    # 0.2 mm is a fifth of the step between two nodes where they are closest; a lid unfolds from two such steps
+    if far.any():
+        assert np.median(off[far]) < (0.01 if "eyeBlink" in str(given) else 0.0025)
+    assert np.quantile(off, 0.9) < 0.005
+
+
+def test_what_does_not_move_stays(warp: FaceWarp) -> None:
+    """Nothing anywhere without an expression; with one, nothing at the back of the head, in the neck or above."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-1.9, -2.3, -1.3], [1.9, 1.4, 0.9], (4000, 3))
+    back, held = taken_back(warp, points, coefficients({}))
+    still = (back[:, 1] < 1.5).numpy() & (held > 0).numpy()
+    assert still.mean() > 0.8  # the others are before the face or between lids and lips
+    np.testing.assert_allclose(back[still], points[still], atol=1e-5)
+    away = still & ((points[:, 2] < -0.8) | (points[:, 1] < -1.6) | (points[:, 1] > 1.2))
+    back, _ = taken_back(warp, points, coefficients({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0}))
+    np.testing.assert_allclose(back[away], points[away], atol=2e-3)
+
+
+@pytest.mark.parametrize("given", EVERYDAY.values(), ids=EVERYDAY)
+def test_natural_expressions_do_not_fold(warp: FaceWarp, given: dict[str, float]) -> None:
+    """The posed chart's area, by the neutral one's, is positive wherever a sheet is used."""
+    moved = (torch.from_numpy(coefficients(given)) @ warp.displacements.flatten(1)).reshape(2, *warp.radius.shape, 3)
+    column, row, _ = warp._posed(moved)
+    across, up = (torch.stack([torch.gradient(t, dim=d)[0] for t in (column, row)]) for d in (2, 1))
+    area = across[0] * up[1] - across[1] * up[0]
+    used = (warp.claims > 0.03) & (
+        warp.claims < 0.3
+    )  # near an opening, on the sheet's own side, but for the rim itself
+    used |= warp.claims.amin(0) > 0.36
+    face = torch.from_numpy((HEIGHTS > -0.7) & (HEIGHTS < 0.9))[None, :, None]
+    assert float(area[used & face].quantile(0.001)) > 0
+
+
+def test_an_open_mouth_shows_its_patches(warp: FaceWarp) -> None:
+    """Upper teeth where they are in the skull, lower teeth where the jaw takes them back to."""
+    expression = coefficients({"jawOpen": 0.6, "mouthUpperUpLeft": 1.0, "mouthUpperUpRight": 1.0})
+    neutral, moved = HEAD.neutral(SOMEBODY), HEAD.vertices(SOMEBODY, expression)
+    line = float(warp.mouth[:, 1].mean())
+    for part, patch in ((Part.UPPER_TEETH, 2), (Part.LOWER_TEETH, 3)):
+        front = (HEAD.part == part) & (np.abs(neutral[:, 0]) < 0.12) & (neutral[:, 2] > 0.35)
+        back, held = taken_back(warp, moved[front], expression)
+        own, there = warp.patches[patch]
+        shown = (back[:, 1] > BOX[1, 1]) & (held > 0)
+        assert shown.any(), part  # the others are behind a lip
+        placed = own + (back[shown, :2] - there) / warp.enlarge
+        np.testing.assert_allclose(placed, neutral[front][shown.numpy(), :2], atol=2e-3)
+    assert line < float(warp.eyes_above)
+
+
+def test_an_iris_stays_in_its_patch_while_the_eye_turns(warp: FaceWarp) -> None:
+    neutral = HEAD.neutral(SOMEBODY)
+    for given in ({"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}, {"eyeLookUpLeft": 0.6}, {}):
+        expression = coefficients(given)
+        moved = HEAD.vertices(SOMEBODY, expression)
+        for n, part in ((0, Part.RIGHT_EYE), (1, Part.LEFT_EYE)):
+            ball = np.flatnonzero(HEAD.part == part)
+            iris = ball[neutral[ball, 2].argsort()[-6:]]
+            back, held = taken_back(warp, moved[iris], expression)
+            own, there = warp.patches[n]
+            placed = own + (back[:, :2] - there) / warp.enlarge
+            assert held.all()
+            np.testing.assert_allclose(placed, neutral[iris, :2], atol=1e-3)
+
+
+def test_eyes_turn_as_the_mesh_turns_them(warp: FaceWarp) -> None:
+    expression = coefficients({"eyeLookOutLeft": 0.7, "eyeLookDownLeft": 0.4, "eyeLookInRight": 0.5})
+    turns = warp.eye_turns(torch.from_numpy(expression)[None])[0]
+    for ours, theirs in zip(turns, HEAD.eye_turns(expression), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_once_a_ray_is_close_to_once_a_point(warp: FaceWarp) -> None:
+    """For samples within a centimetre and a half of the middle, as a guide places them."""
+    expression = coefficients(EVERYDAY["laugh"])
+    moved = HEAD.vertices(SOMEBODY, expression)
+    middle = moved[outside(moved) & (moved[:, 1] > -0.75)][:, None]
+    samples = middle + np.linspace(-0.15, 0.15, 4)[:, None] * np.array([0, 0, 1])
+    points = torch.from_numpy(samples.transpose(1, 0, 2).astype(np.float32))[None]
+    warp.neck.forward = lambda points, pose: points  # type: ignore[method-assign]
+    made = expressed(warp, expression)
+    each = warp(points, REST, made)[0]
+    once = warp(points, REST, made, torch.from_numpy(middle[:, 0].astype(np.float32))[None])[0]
+    off = (each - once).norm(dim=-1)
+    assert float(off.quantile(0.9)) < 0.02
+
+
+def test_an_atlas_is_read_as_it_was_written(atlas: FaceAtlas, tmp_path: Path) -> None:
+    atlas.save(tmp_path / "atlas.npz")
+    read = FaceAtlas.load(tmp_path / "atlas.npz")
+    for name in FaceAtlas.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(read, name), getattr(atlas, name))
+    (tmp_path / "atlas.npz").write_bytes(b"no archive")
+    with pytest.raises(BadInput, match="atlas"):
+        FaceAtlas.load(tmp_path / "atlas.npz")
