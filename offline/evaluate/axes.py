@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ from offline.evaluate.avatars import ShownAvatar
 from offline.evaluate.combinations import COMBINATIONS, Coefficients
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.files import write_png
+from offline.people import DEMOS, Model, Person, prepared, render
 from offline.pool import in_processes
-from offline.studio.identity import DEMO, Identity
-from offline.studio.render import render
 from runtime.contract.axes import Array, portrait_camera
 from runtime.contract.drive import EXPRESSIONS, DriveState, coefficients
 from runtime.contract.head_model import IRIS, LOWER_LID, LOWER_LIP_INNER, UPPER_LID, UPPER_LIP_INNER
@@ -79,16 +78,16 @@ class AxesReport:
     """Caption, and subject | avatar | difference, [P, 3·P, 3]."""
 
 
-def subject_of(avatar: ShownAvatar) -> Identity:
-    """The synthetic subject behind an avatar. Raises BadInput where it is a person's."""
-    numbered = re.fullmatch(r"Subject (\d+)", avatar.subject)
-    if avatar.subject == DEMO.name:
-        return DEMO
-    if numbered:
-        return Identity.from_seed(int(numbered[1]))
+def subject_of(avatar: ShownAvatar) -> Person:
+    """The synthetic person behind an avatar. Raises BadInput where it is a real one's."""
+    for demo in DEMOS.values():
+        if avatar.subject == demo.name:
+            return demo
+    if numbered := re.fullmatch(r"Person (\d+)", avatar.subject):
+        return Person.from_seed(int(numbered[1]))
     raise BadInput(
         f"--axes needs a synthetic subject, whose true face is known; '{avatar.subject or avatar.name}' is none. "
-        "Give a run on a clip of `mien studio`, or drive the avatar with --drive VIDEO"
+        "Give a run on a clip of `mien people`, or drive the avatar with --drive VIDEO"
     )
 
 
@@ -207,12 +206,12 @@ def _moved(faces: Mapping[tuple[str, str], tuple[Array | None, Array | None]], k
     return np.asarray((face[:, :2].astype(np.float64) - neutral[:, :2]) * SIZE)
 
 
-def render_subject(subject: Identity, asked: Sequence[Shot], folder: Path, workers: int = 2) -> Path:
+def render_subject(subject: Person, asked: Sequence[Shot], folder: Path, workers: int = 2) -> Path:
     """The subject's pictures as PNG files in a folder of its own, which is returned; those that are there are kept."""
     place = folder / re.sub("[^A-Za-z0-9]+", "-", subject.name)
     place.mkdir(parents=True, exist_ok=True)
     missing = [shot for shot in asked if not (place / shot.file).exists()]
-    work = partial(_render_shot, subject, place, min(workers, len(missing)) > 1)
+    work = partial(_render_shot, subject, place)
     there = len(asked) - len(missing)
     with tqdm(total=len(asked), initial=there, desc=f"render {subject.name}", unit="picture") as bar:
         for _ in in_processes(work, missing, workers):
@@ -220,9 +219,14 @@ def render_subject(subject: Identity, asked: Sequence[Shot], folder: Path, worke
     return place
 
 
-def _render_shot(subject: Identity, place: Path, compiled: bool, shot: Shot) -> None:
+@lru_cache(maxsize=1)
+def _model(subject: Person) -> Model:
+    return prepared(subject)
+
+
+def _render_shot(subject: Person, place: Path, shot: Shot) -> None:
     camera = portrait_camera(math.radians(VIEWS[shot.view]))
-    rgb = render(subject, shot.state, camera, SIZE, compiled=compiled).over((1.0, 1.0, 1.0))
+    rgb = render(_model(subject), shot.state, camera, SIZE).over((1.0, 1.0, 1.0))
     write_png(place / shot.file, rgb[..., ::-1])
 
 

@@ -37,7 +37,7 @@ def write_clip(
 ) -> Clip:
     """Render `states` into a clip folder; frames that are there already are kept, so a stopped run goes on."""
     info = ClipInfo(size, fps, len(states), "studio", person.name, CONSENT, portrait_camera())
-    clip = Clip.create(folder, info, drive_arrays(states))
+    clip = Clip.create(folder, info, drive_arrays(states) | {"identity": prepared(person).identity})
     missing = clip.missing()
     frames = [_Frame(Path(folder), person, index) for index in missing]
     with tqdm(total=len(states), initial=len(states) - len(missing), unit="frame") as bar:

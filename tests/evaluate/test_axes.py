@@ -12,10 +12,11 @@ from offline.evaluate.avatars import ShownAvatar
 from offline.evaluate.axes import PARTS, AxesReport, Shot, compare, likeness, measure_axes, shots, subject_of
 from offline.evaluate.combinations import COMBINATIONS
 from offline.evaluate.performance_page import performance_lines, performance_sections
-from offline.studio.identity import DEMO, Identity
-from offline.studio.render import render
+from offline.people import DEMOS, Person, prepared, render
 from runtime.contract.drive import EXPRESSIONS, DriveState
 from runtime.errors import BadInput
+
+DEMO = DEMOS["mira"]
 
 
 def nobody(subject: str = DEMO.name) -> ShownAvatar:
@@ -95,7 +96,7 @@ def test_what_is_asked() -> None:
 
 def test_only_synthetic_subjects_have_a_true_face() -> None:
     assert subject_of(nobody()) == DEMO
-    assert subject_of(nobody("Subject 12")) == Identity.from_seed(12)
+    assert subject_of(nobody("Person 12")) == Person.from_seed(12)
     with pytest.raises(BadInput, match="needs a synthetic subject"):
         subject_of(nobody("Anna"))
 
@@ -105,8 +106,10 @@ def test_the_subject_itself_follows_every_axis_and_a_still_one_none(tmp_path: Pa
     asked = [Shot("neutral", "front", {}), Shot("jawOpen 0.5", "front", {"jawOpen": 0.5}),
              Shot("jawOpen 1", "front", {"jawOpen": 1.0})]  # fmt: skip
 
+    model = prepared(DEMO)
+
     def itself(state: DriveState, camera: object) -> np.ndarray:
-        return render(DEMO, state, camera, 512).over((1, 1, 1)).astype(np.float32) / 255  # type: ignore[arg-type]
+        return render(model, state, camera, 512).over((1, 1, 1)).astype(np.float32) / 255  # type: ignore[arg-type]
 
     def still(state: DriveState, camera: object) -> np.ndarray:
         return itself(DriveState(), camera)
