@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from offline.warp.chart import AXIS, COLUMNS, NEAREST, ROWS, column_of, row_of
-from offline.warp.face import BALL, BEFORE, EYE_PATCH, FACE_U, FACE_Y, FALLOFF, MOUTH_PATCH, SHELL, FaceWarp
+from offline.warp.face import BALL, BEFORE, EYE_PATCH, FACE_U, FACE_Y, FALLOFF, MOUTH_PATCH, SHELL, SOFT, FaceWarp
 
 FACE = ("face", "carried")
 """What the generator's graph hands to the renderer's: the maps [B, ROWS, COLUMNS, 9] and what eyeballs and jaw carry
@@ -28,6 +28,7 @@ class FastFaceWarp(nn.Module):
     def __init__(self, warp: FaceWarp) -> None:
         super().__init__()
         self.head_box = [[float(v) for v in corner] for corner in warp.head_box]
+        self.cut = warp.cut.tolist()
         self.patches = warp.patches.tolist()
         self.eyes = warp.eyes.tolist()
         self.enlarge, self.eyes_above = warp.enlarge, warp.eyes_above
@@ -46,9 +47,16 @@ class FastFaceWarp(nn.Module):
         moved = [p + share * torch.where(above, u, w) for p, u, w in zip(points, upper_back, lower_back, strict=True)]
         near = ~((out > BEFORE) & (deep > NEAREST))
         face_here = ((x / clear).abs() < FACE_U) & (y > FACE_Y[0]) & (y < FACE_Y[1])
-        held = near | ~face_here
+        inside = near | ~face_here
         for axis, point in enumerate(points):
-            held = held & (point >= self.head_box[0][axis]) & (point <= self.head_box[1][axis])
+            if axis == 2 or not self.cut[0][axis]:
+                inside = inside & (point >= self.head_box[0][axis])
+            if axis == 2 or not self.cut[1][axis]:
+                inside = inside & (point <= self.head_box[1][axis])
+            moved[axis] = moved[axis].clamp(self.head_box[0][axis], self.head_box[1][axis])
+        held = inside.to(x.dtype)
+        if self.cut[1][1]:
+            held = held * ((self.head_box[1][1] + SOFT - y) / SOFT).clamp(0, 1)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
         b = face.shape[0]
         rows = carried.reshape(b, 36).t()[:, :, None].expand(-1, -1, x.shape[1] // b).reshape(3, 3, 4, 1, -1)
@@ -68,7 +76,7 @@ class FastFaceWarp(nn.Module):
             in_patch = in_patch & (off.abs() <= torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2))
             moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
         moved[2] = torch.where(between, local[2], moved[2])
-        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch, held).to(x.dtype)
+        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch.to(x.dtype), held)
 
     def _chosen(self, eye: Tensor, rightwards: Tensor, top: Tensor, axis: int, which: int) -> Tensor:
         """A coordinate of each point's patch: 0 for its middle in its own space, 1 for that in the planes."""

@@ -94,16 +94,17 @@ class Run:
 
 
 def build(
-    folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset, box: np.ndarray,
-    detail_range: np.ndarray, frames: int, texture: np.ndarray, identity: np.ndarray, head_model: HeadModel,
-    atlas: FaceAtlas | None, device: torch.device = CPU,
+    folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset,
+    bounds: tuple[np.ndarray, np.ndarray], detail_range: np.ndarray, frames: int, texture: np.ndarray,
+    identity: np.ndarray, head_model: HeadModel, atlas: FaceAtlas | None, device: torch.device = CPU,
 ) -> Run:  # fmt: skip
-    """A run at step 0 on `device`, its weights drawn from the config's seed."""
+    """A run at step 0 on `device`, its weights drawn from the config's seed; `bounds` as `subject_box` gives them."""
     torch.manual_seed(config.seed)
-    limits = torch.from_numpy(np.asarray(box, np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
-    model, averaged = Tri2Plane(preset, *limits, atlas), Tri2Plane(preset, *limits, atlas).eval()
+    limits = torch.from_numpy(np.asarray(bounds[0], np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
+    cut = torch.from_numpy(np.asarray(bounds[1], bool))
+    model, averaged = (Tri2Plane(preset, *limits, atlas, cut) for _ in range(2))
     averaged.load_state_dict(model.state_dict())
-    averaged.requires_grad_(False)
+    averaged.eval().requires_grad_(False)
     maps: MotionMaps | None = None
     if preset.encoder:
         maps = MotionMaps(head_model, np.asarray(identity, np.float32), texture, preset.motion_map, limits[1]).eval()
@@ -169,7 +170,7 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
     atlas = FaceAtlas.load(folder / FACE_ATLAS) if preset.warp == "face" else None
     run = build(
         folder, meta["clip"], meta["subject"], meta["consent"], TrainConfig.from_dict(meta["train"]), preset,
-        tensors.get("model.face.head_box", tensors["model.box"]).numpy(), tensors["model.detail_range"].numpy(),
+        _bounds(tensors), tensors["model.detail_range"].numpy(),
         len(latents), tensors["texture"].numpy(), tensors["identity"].numpy(), HeadModel.load(folder / HEAD_MODEL),
         atlas, device,
     )  # fmt: skip
@@ -182,6 +183,13 @@ def load(folder: Path, device: torch.device = CPU) -> tuple[Run, dict[str, Tenso
         step = int(taken["optimiser.0.step"])  # Adam counts them
         run.polishing = Polishing(own["seconds"], step, own["random"], taken)
     return run, {k: v for k, v in tensors.items() if k.startswith("optimiser.")}
+
+
+def _bounds(tensors: dict[str, Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """What a saved model's planes cover of the subject, as `build` takes it."""
+    if "model.face.head_box" not in tensors:
+        return tensors["model.box"].numpy(), np.zeros((2, 2), bool)
+    return tensors["model.face.head_box"].numpy(), tensors["model.face.cut"].numpy()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -101,9 +101,9 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]
     atlas = face_atlas(DenseHead.load(), identity) if preset.warp == "face" else None
-    box = subject_box(clip, config.slide if config.margin and config.slide_share else 0.0)
+    box, cut = subject_box(clip, config.slide if config.margin and config.slide_share else 0.0)
     return build(
-        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, box,
+        folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, (box, cut),
         np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, atlas, device,
     )  # fmt: skip
 

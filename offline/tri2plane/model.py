@@ -212,8 +212,16 @@ class Tri2Plane(PlaneRenderer):
 
     detail_range: Tensor
 
-    def __init__(self, preset: Preset, box: Tensor, detail_range: Tensor, atlas: FaceAtlas | None = None) -> None:
-        """`box` [2, 3] is the part of head space that the subject takes up, dm; `atlas` what the warp "face" needs."""
+    def __init__(
+        self,
+        preset: Preset,
+        box: Tensor,
+        detail_range: Tensor,
+        atlas: FaceAtlas | None = None,
+        cut: Tensor | None = None,
+    ) -> None:
+        """`box` [2, 3] is the part of head space that the subject takes up, dm; `atlas` is what the warp "face" needs,
+        and `cut` [2, 2] the sides where the subject goes on beyond the box (none by default)."""
         super().__init__()
         self.register_buffer("detail_range", detail_range.float())
         self.preset = preset
@@ -221,7 +229,7 @@ class Tri2Plane(PlaneRenderer):
         if preset.warp == "face":
             if atlas is None:
                 raise BadInput(f"preset '{preset.name}' warps the face and needs its atlas")
-            self.face = FaceWarp(atlas, box)
+            self.face = FaceWarp(atlas, box, cut)
         self.register_buffer("box", self.face.box if self.face else box.float())
         self.encoder = MotionEncoder(preset) if preset.encoder else None
         embedded = preset.embedded if preset.encoder else 0

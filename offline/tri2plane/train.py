@@ -128,12 +128,19 @@ def step(
     return losses
 
 
-def subject_box(clip: Clip, slide: float = 0.0, samples: int = 40) -> np.ndarray:
+CUT_PIXELS, CUT_FRAMES = 0.02, 0.5
+"""A side of the picture cuts the subject where so many of its pixels are opaque, in so many of the frames."""
+SELDOM = 0.1
+"""Share of the frames that see as far as the box goes on a side that cuts."""
+
+
+def subject_box(clip: Clip, slide: float = 0.0, samples: int = 40) -> tuple[np.ndarray, np.ndarray]:
     """The part of head space [2, 3] (dm) that the subject takes up, from the mattes of some training frames, with as
-    much of their margin as a `slide` brings in, a share of the picture.
+    much of their margin as a `slide` brings in, a share of the picture; and which of its sides in x and y are `cut`
+    [2, 2]: there the camera's picture ends before the subject does.
 
     x and y are where the matte's pixels meet the plane through the head's origin, taken back through the head pose;
-    z is that of a human head, and shoulders, with some room.
+    z is that of a human head, and shoulders, with some room. A cut side has none: nothing is known beyond.
     """
     size, camera = clip.info.size, clip.info.camera
     left, top, right, bottom = (min(side, int(slide * size)) for side in clip.info.margin)
@@ -145,7 +152,7 @@ def subject_box(clip: Clip, slide: float = 0.0, samples: int = 40) -> np.ndarray
         directions = corner + x * across + y * down
     first_row, first_column = clip.info.margin[1] - top, clip.info.margin[0] - left
     height, width = directions.shape[:2]
-    points = []
+    points, ends, cutting = [], [], []
     for index in np.linspace(0, len(clip.train) - 1, samples).astype(int):
         wide = clip.wide_frame(int(index))[first_row : first_row + height, first_column : first_column + width]
         opaque = wide[..., 3] > 127
@@ -155,5 +162,12 @@ def subject_box(clip: Clip, slide: float = 0.0, samples: int = 40) -> np.ndarray
         world = origin + directions[opaque] * depth
         shift = clip.translation[index]
         points.append(np.quantile(world[:, :2] - shift[:2], (0.002, 0.998), axis=0))
+        corners = directions[[-1, 0], [0, -1]]  # below on the left, above on the right
+        ends.append((origin + corners * depth)[:, :2] - shift[:2])
+        edges = opaque[:, 0], opaque[-1], opaque[:, -1], opaque[0]
+        cutting.append(np.reshape([edge.mean() > CUT_PIXELS for edge in edges], (2, 2)))
     low, high = np.min([p[0] for p in points], 0) - 0.15, np.max([p[1] for p in points], 0) + 0.15
-    return np.array([[low[0], low[1], -1.35], [high[0], high[1], 1.0]], np.float32)
+    cut = np.mean(cutting, 0) >= CUT_FRAMES
+    known = np.stack([np.quantile([e[side] for e in ends], q, 0) for side, q in enumerate((SELDOM, 1 - SELDOM))])
+    sides = np.where(cut, known, [low, high])
+    return np.array([[*sides[0], -1.35], [*sides[1], 1.0]], np.float32), cut

@@ -41,6 +41,8 @@ MOUTH_PATCH = (0.84, 0.36)
 """Width and height, dm, of what a patch holds."""
 BITE = 0.12
 """How much of a mouth's patch lies on the other side of the lips' line, dm."""
+SOFT = 0.25
+"""dm over which a head that the picture cuts off above ends."""
 GAP = 0.06
 """Between two patches, and between them and the head, dm."""
 LARGEST = 1.6
@@ -70,17 +72,20 @@ class FaceWarp(nn.Module):
     jaw_hinge: Tensor
     jaw_moves: Tensor
     head_box: Tensor
+    cut: Tensor
     patches: Tensor
     """[4, 2, 2]: of the right eye, the left eye, what the skull carries and what the jaw carries of the mouth, the
     middle of the patch in its own space, and in the planes; x and y."""
 
-    def __init__(self, atlas: FaceAtlas, head_box: Tensor) -> None:
-        """`head_box` [2, 3] is the part of head space that the subject takes up, dm."""
+    def __init__(self, atlas: FaceAtlas, head_box: Tensor, cut: Tensor | None = None) -> None:
+        """`head_box` [2, 3] is the part of head space that the subject takes up, dm. Where one of its sides in x and y
+        is `cut` [2, 2], the subject goes on beyond it: as it is at that side, or, above, ending softly."""
         super().__init__()
         self.neck = NeckWarp()
         for name in ("radius", "displacements", "claims", "mouth", "eyes", "eye_share", "jaw_hinge", "jaw_moves"):
             self.register_buffer(name, torch.as_tensor(getattr(atlas, name)), persistent=False)
         self.register_buffer("head_box", head_box.float())
+        self.register_buffer("cut", torch.zeros(2, 2, dtype=torch.bool) if cut is None else cut.clone())
         self.enlarge, patches = _patches(self.head_box, self.eyes, self.mouth)
         self.register_buffer("patches", patches, persistent=False)
 
@@ -174,11 +179,19 @@ class FaceWarp(nn.Module):
         moved = x + share * torch.where(above[..., None], upper_back, lower_back)
         before = (out > BEFORE) & (deep > NEAREST)
         face_here = ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1])
-        held = ((x >= self.head_box[0]) & (x <= self.head_box[1])).all(-1) & ~(before & face_here)
+        held = self._bounded(x) * ~(before & face_here)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
         carried, in_patch = self._between(x, by_upper > by_lower, warped)
-        moved = torch.where(between[..., None], carried, moved)
-        return moved, torch.where(between, in_patch & ~before, held).to(x.dtype)
+        bounded = torch.maximum(torch.minimum(moved, self.head_box[1]), self.head_box[0])
+        moved = torch.where(between[..., None], carried, bounded)
+        return moved, torch.where(between, (in_patch & ~before).to(x.dtype), held)
+
+    def _bounded(self, x: Tensor) -> Tensor:
+        """How much of head-space points [..., 3] the head's box holds, 0..1, [...]."""
+        low, high = x >= self.head_box[0], x <= self.head_box[1]
+        sides = (low[..., :2] | self.cut[0]) & (high[..., :2] | self.cut[1])
+        above = ((self.head_box[1, 1] + SOFT - x[..., 1]) / SOFT).clamp(0, 1)
+        return (sides.all(-1) & low[..., 2] & high[..., 2]).to(x.dtype) * above
 
     def _back(self, x: Tensor, warped: Warped) -> Tensor:
         """The maps' values [B, S, N, 9] at head-space points [B, S, N, 3]."""

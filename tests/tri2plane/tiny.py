@@ -26,6 +26,8 @@ TINY = Preset(
 )  # fmt: skip
 TINY_FACE = replace(TINY, name="tiny-face", warp="face", encoder=())
 DETAIL_RANGE = np.array([[-1.0] * DETAIL, [0.5] * DETAIL], np.float32)
+CUT = np.array([[False, True], [False, False]])
+"""Below."""
 BOX = np.array([[-2, -2.4, -1.3], [2, 1.6, 1]], np.float32)
 
 
@@ -49,8 +51,8 @@ def tiny_run(folder: Path, clip: Clip, preset: Preset = TINY, **config: object) 
     texture, identity = np.full((16, 16, 3), 0.5, np.float32), np.zeros(len(model.identity), np.float32)
     name = str(clip.folder.resolve())
     return build(
-        folder, name, "disc", "synthetic", settings, preset, BOX, DETAIL_RANGE, len(clip.train), texture, identity,
-        model, mean_atlas() if preset.warp == "face" else None,
+        folder, name, "disc", "synthetic", settings, preset, (BOX, CUT), DETAIL_RANGE, len(clip.train), texture,
+        identity, model, mean_atlas() if preset.warp == "face" else None,
     )  # fmt: skip
 
 
