@@ -138,7 +138,7 @@ def _seen(head: DenseHead, vertices: NDArray[np.float64]) -> _Seen:
     column, row = column_of(vertices[:, 0], np.maximum(deep, NEAREST)), row_of(vertices[:, 1])
     place = np.stack([column * FINE_COLUMNS, row * FINE_ROWS], 1)
     radii = np.hypot(vertices[:, 0], deep)
-    inside = head.regions[REGIONS.index("mouth inside")] > 0.5
+    inside = head.regions[REGIONS.index("inside mouth")] > 0.5
     outside = np.isin(head.part, (Part.SKIN, *EYES)) & ~inside
     triangles = head.triangles[outside[head.triangles].all(1)]
     triangles = triangles[(deep[triangles] > NEAREST).all(1)]
