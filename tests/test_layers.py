@@ -48,7 +48,15 @@ ALLOWED = {
         "runtime.media",
     ),
     "offline/track": ("offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine", "runtime.media"),
-    "offline/tri2plane": ("offline.tri2plane", "offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine"),
+    "offline/warp": ("offline.warp", "offline.head_model", "offline.precision", "runtime.contract"),
+    "offline/tri2plane": (
+        "offline.tri2plane",
+        "offline.track",
+        "offline.head_model",
+        *SHARED_OFFLINE,
+        *TRACKED,
+        "runtime.machine",
+    ),
     "offline/joker": (
         "offline.joker",
         "offline.track",

@@ -22,7 +22,7 @@ from runtime.contract.drive import GAZE_PITCH, GAZE_YAW, INDEX
 
 STEPS = 4
 """Newton steps; the residual is then below a tenth of a millimetre (tests/warp)."""
-SEARCH, SEARCH_STEP = 16, 2
+SEARCH, SEARCH_STEP = 10, 3
 """How many places above and below a node are looked at for a start, and how many nodes apart."""
 LEAST_STRETCH = 0.15
 """Least determinant of the map's Jacobian that a step believes."""
