@@ -68,6 +68,14 @@ TABLES = {
         ),
         same_steps=True,
     ),
+    "warp": Table(
+        "The face's own space",
+        (
+            Variant("neck", "an expression moves what the planes hold", {"warp": "neck", "encoder": (16, 32, 64, 64)}),
+            Variant("face", "points go back through the expression"),
+        ),
+        same_steps=False,
+    ),
     "speed": Table(
         "Quality for the same minutes",
         (
@@ -84,7 +92,8 @@ TABLES = {
     ),
 }
 """`planes`: the paper's Table 2, and with a window masked where the frame ends; Φ128, Φ256 and Φ512 stand for the
-reduced preset's three sizes. `speed`: as shipped, and without one of the things that make training quick."""
+reduced preset's three sizes. `warp`: with the face's warp and without. `speed`: as shipped, and without one of the
+things that make training quick."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: train the rows of a --table on this clip into -o, and compare them",
     )  # fmt: skip
     parser.add_argument(
-        "--table", default="planes", help=f"with --ablate: {', '.join(TABLES)} (levels and sliding window, speed-ups)"
+        "--table",
+        default="planes",
+        help=f"with --ablate: {', '.join(TABLES)} (levels and sliding window, the face's warp, speed-ups)",
     )
     parser.add_argument(
         "--heads",

@@ -15,7 +15,7 @@ from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.presets import LIVE, PAPER, PRESETS
 from offline.tri2plane.rendering import camera_rays, squares
 from runtime.contract.drive import DETAIL
-from tests.tri2plane.tiny import BOX, DETAIL_RANGE
+from tests.tri2plane.tiny import BOX, DETAIL_RANGE, mean_atlas
 from tests.tri2plane.variants import front_view
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def test_super_resolution_makes_the_pictures_size(name: str) -> None:
 
 
 def test_live_is_light(paper: Tri2Plane) -> None:
-    live = Tri2Plane(LIVE, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE))
+    live = Tri2Plane(LIVE, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE), mean_atlas())
     planes = sum(p.numel() for name, p in live.named_parameters() if name.endswith(".still")) / 1e6
     assert planes == pytest.approx(3 * 16 * (128**2 + 256**2 + 512**2) / 1e6)
     print(f"live: {millions(live):.1f} million, {planes:.1f} of them still planes")
