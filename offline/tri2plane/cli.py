@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from offline.clip import Clip
+from offline.clip import HEAD_MODEL, Clip
 from offline.config import add_setting_arguments, setting_text, setting_values, with_settings
 from offline.head_model.dense import DenseHead
 from offline.track.texture import mean_texture
@@ -100,7 +100,14 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     texture = mean_texture(clip, model, TEXTURE)
     identity = np.zeros(len(model.identity), np.float32) if clip.identity is None else clip.identity
     seen = clip.detail[clip.train]
-    atlas = face_atlas(DenseHead.load(), identity) if preset.warp == "face" else None
+    atlas = None
+    if preset.warp == "face":
+        if (clip.folder / HEAD_MODEL).exists():
+            raise BadInput(
+                f"'{clip.folder}' was tracked with a head model of your own, whose mesh the clip does not hold; give "
+                "--set warp=neck --set encoder=16,32,64,64, or track it with the shipped model"
+            )
+        atlas = face_atlas(DenseHead.load(), identity)
     box, cut = subject_box(clip, config.slide if config.margin and config.slide_share else 0.0)
     return build(
         folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, (box, cut),

@@ -18,7 +18,7 @@ from offline.tri2plane.config import TrainConfig
 from offline.tri2plane.presets import PRESETS
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
-from tests.tri2plane.tiny import TINY, tiny_clip
+from tests.tri2plane.tiny import TINY, TINY_FACE, tiny_clip
 from tests.tri2plane.variants import TINY_LIVE
 
 
@@ -139,3 +139,13 @@ def test_a_run_has_the_head_model_of_its_clip(tmp_path: Path) -> None:
     other = Clip.create(tmp_path / "other", clip.info, arrays)
     with pytest.raises(BadInput, match="tracked with another head model"):
         cli.new_run(tmp_path / "run", other, TINY, TrainConfig())
+
+
+def test_the_warp_of_the_face_needs_the_mesh_that_a_clip_was_tracked_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tiny_clip(tmp_path / "clip").folder
+    HeadModel.load().save(own / HEAD_MODEL)
+    monkeypatch.setitem(PRESETS, "lite", replace(TINY_FACE, name="lite"))
+    with pytest.raises(BadInput, match="--set warp=neck"):
+        mien_train(str(own), "-o", str(tmp_path / "run"), "--steps", "1")
