@@ -98,9 +98,9 @@ STYLES: dict[str, Style] = {
         width=0.005,
     ),
     "bob": Style((1.75, 1.25), count=15000, steps=15, comb="parted", gravity=0.15, fall=1.1, lift=0.13, clump=0.35),
-    "long": Style((3.1, 2.5), count=13000, steps=20, comb="parted", gravity=0.15, fall=1.1, lift=0.12, clump=0.4),
+    "long": Style((3.1, 2.5), count=11500, steps=20, comb="parted", gravity=0.15, fall=1.1, lift=0.12, clump=0.4),
     "long wavy": Style(
-        (3.0, 2.4), count=12500, steps=24, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6
+        (3.0, 2.4), count=11000, steps=21, comb="parted", gravity=0.15, fall=1.1, lift=0.17, wave=0.05, clump=0.6
     ),
     "fringe": Style(
         (1.6, 1.2), count=15000, steps=14, comb="fringe", gravity=0.15, fall=1.1, lift=0.12, clump=0.22, fringe=0.40
@@ -276,9 +276,14 @@ def _coloured(rng: np.random.Generator, tint: Array, grey: Array | float, count:
 # ---- the scalp
 
 
-def hull(places: Array, triangles: NDArray[np.int32], paint: Array) -> Array:
-    """[rows, columns], how far (dm) head and neck reach from `CENTRE`: rows from above to below, columns around."""
-    kept = (paint[triangles, 1] > -1.3).all(1) & (np.abs(paint[triangles, 0]) < 0.9).all(1)
+def hull(places: Array, triangles: NDArray[np.int32], paint: Array, left_out: NDArray[np.bool_]) -> Array:
+    """[rows, columns], how far (dm) head and neck reach from `CENTRE`: rows from above to below, columns around.
+
+    Vertices that are `left_out` [F] do not count.
+    """
+    kept = (
+        (paint[triangles, 1] > -1.3).all(1) & (np.abs(paint[triangles, 0]) < 0.9).all(1) & ~left_out[triangles].any(1)
+    )
     corners = places[triangles[kept]]
     grid = [
         corners[:, 0],
@@ -458,7 +463,9 @@ def _scalp_hair(
     target = TIES.get(style.tie, np.zeros(3, np.float32))
     if style.tie != "none":
         length = 1.25 * np.linalg.norm(roots - target, axis=1)
-    table, torso = hull(skin, face.triangles, face.paint), torso_sides(skin, face.triangles, face.paint)
+    # Short hair and hair that is tied lies behind the ears, other hair over them.
+    ears = (face.regions["ears"] > 0.3) & (style.length[1] < 0.4 or style.tie != "none")
+    table, torso = hull(skin, face.triangles, face.paint, ears), torso_sides(skin, face.triangles, face.paint)
     strands = np.zeros((len(roots), style.steps, 3), np.float32)
     guard = np.full(len(roots), 0.95 if style.comb in ("parted", "fringe") else 0.0, np.float32)
     guard[fringe] = 0

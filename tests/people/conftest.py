@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,11 +11,6 @@ import pytest
 from offline.people import Model, Person, prepared
 from runtime.contract.axes import Camera, portrait_camera, quaternion_from_rotation, rotation_from_angles
 from runtime.contract.drive import DriveState, coefficients
-
-# The head's numbers are a file of their own.
-collect_ignore = (
-    [] if files("offline.head_model").joinpath("data/head.npz").is_file() else ["test_render.py", "test_clip.py"]
-)
 
 State = Callable[..., DriveState]
 
