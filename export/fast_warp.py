@@ -69,14 +69,14 @@ class FastFaceWarp(nn.Module):
             for p, r, w, j in zip(points, right, left, jaw, strict=True)
         ]
         off_ball = [p - torch.where(rightwards, r, w) for p, r, w in zip(points, *self.eyes, strict=True)]
-        in_patch = near & ((sum(o * o for o in off_ball) <= BALL**2) | ~eye)
+        beside = eye & (sum(o * o for o in off_ball) > BALL**2)
         for axis in range(2):
             (own, there) = (self._chosen(eye, rightwards, top, axis, k) for k in range(2))
-            off = local[axis] - own
-            in_patch = in_patch & (off.abs() <= torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2))
+            half = torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2)
+            off = torch.maximum(torch.minimum(local[axis] - own, half), -half)
             moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
         moved[2] = torch.where(between, local[2], moved[2])
-        return (moved[0], moved[1], moved[2]), torch.where(between, in_patch.to(x.dtype), held)
+        return (moved[0], moved[1], moved[2]), torch.where(between, (near & ~(beside & (out > 0))).to(x.dtype), held)
 
     def _chosen(self, eye: Tensor, rightwards: Tensor, top: Tensor, axis: int, which: int) -> Tensor:
         """A coordinate of each point's patch: 0 for its middle in its own space, 1 for that in the planes."""

@@ -31,7 +31,7 @@ FARTHEST = 6.0
 SHELL, FALLOFF = 0.3, 0.3
 """dm under the skin that go with it wholly, and over how many more the movement ends."""
 BALL = 0.2
-"""dm from an eyeball's middle within which its patch holds anything: the ball, and what is wet before it."""
+"""dm from an eyeball's middle within which its patch holds anything that is before the skin: what is wet."""
 BEFORE = 0.4
 """dm before the skin within which there may be anything, such as a tongue or glasses."""
 FACE_U, FACE_Y = 0.45, (-0.65, 0.55)
@@ -181,10 +181,10 @@ class FaceWarp(nn.Module):
         face_here = ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1])
         held = self._bounded(x) * ~(before & face_here)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
-        carried, in_patch = self._between(x, by_upper > by_lower, warped)
+        carried, beside = self._between(x, by_upper > by_lower, warped)
         bounded = torch.maximum(torch.minimum(moved, self.head_box[1]), self.head_box[0])
         moved = torch.where(between[..., None], carried, bounded)
-        return moved, torch.where(between, (in_patch & ~before).to(x.dtype), held)
+        return moved, torch.where(between, (~before & ~(beside & (out > 0))).to(x.dtype), held)
 
     def _bounded(self, x: Tensor) -> Tensor:
         """How much of head-space points [..., 3] the head's box holds, 0..1, [...]."""
@@ -199,7 +199,8 @@ class FaceWarp(nn.Module):
         return _fetch(warped.maps, column, row_of(x[..., 1])).permute(0, 2, 3, 1)
 
     def _between(self, x: Tensor, upper: Tensor, warped: Warped) -> tuple[Tensor, Tensor]:
-        """Where points [B, S, N, 3] between lids or lips are in the patches, and whether a patch holds them."""
+        """Where points [B, S, N, 3] between lids or lips are in the patches, and which are between lids but beside the
+        eyeball. What a patch has no room for is as at its edge: else a look from the side went through the head."""
         right, left, jaw = (
             x @ m[:, None, :, :3].transpose(2, 3) + m[:, None, None, :, 3] for m in warped.carried.unbind(1)
         )
@@ -209,11 +210,11 @@ class FaceWarp(nn.Module):
         for n, (turned, side) in enumerate(((right, x[..., 0] < 0), (left, x[..., 0] >= 0))):
             chosen = (eye & side)[..., None]
             local, patch = torch.where(chosen, turned, local), torch.where(chosen[..., None], self.patches[n], patch)
-        off = local[..., :2] - patch[..., 0, :]
         half = torch.where(eye[..., None], x.new_tensor(EYE_PATCH), x.new_tensor(MOUTH_PATCH)) / 2
         ball = torch.where((x[..., 0] < 0)[..., None], self.eyes[0], self.eyes[1])
-        held = (off.abs() <= half).all(-1) & (~eye | ((x - ball).square().sum(-1) <= BALL**2))
-        return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), held
+        beside = eye & ((x - ball).square().sum(-1) > BALL**2)
+        off = torch.maximum(torch.minimum(local[..., :2] - patch[..., 0, :], half), -half)
+        return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), beside
 
 
 def _about_x(angle: Tensor) -> Tensor:
