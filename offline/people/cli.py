@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
-
+from offline.files import write_png
 from offline.people.dataset import write_clip, write_video
 from offline.people.performance import performance
 from offline.people.person import DEMOS, Person
@@ -42,10 +41,10 @@ def run(args: argparse.Namespace) -> None:
         first, count = args.sheet
         if not 1 <= count <= 100:
             raise BadInput(f"a sheet shows 1 to 100 people, not {count}")
-        picture = contact_sheet([Person.from_seed(first + i) for i in range(count)], args.size)
+        if args.output.suffix.lower() != ".png":
+            raise BadInput(f"a sheet is a picture, which '{args.output}' does not say; name a .png file")
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        if args.output.suffix.lower() != ".png" or not cv2.imwrite(str(args.output), picture[..., ::-1]):
-            raise BadInput(f"'{args.output}' cannot be written as a picture; name a .png file")
+        write_png(args.output, contact_sheet([Person.from_seed(first + i) for i in range(count)], args.size)[..., ::-1])
         return
     person = DEMOS[args.demo] if args.demo else Person.from_seed(args.seed or 0)
     states = performance(args.frames, args.fps, args.take)
