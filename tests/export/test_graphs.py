@@ -52,8 +52,10 @@ def test_the_fast_renderer_equals_the_readable_one(request: pytest.FixtureReques
         torch.testing.assert_close(got * filled, want * filled, atol=2e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_warp_of_the_face_bakes_to_what_it_was(face_run: Run, tmp_path: Path) -> None:
-    """On every engine, over heads that turn, wink and open their mouths (`trial_states`)."""
+    """On every engine, over heads that turn, wink and open their mouths (`trial_states`). Tracing its graphs takes a
+    minute or two."""
     made = bake(face_run, tmp_path / "face.mien", "face")
     assert made.parity and all(p.passed for p in made.parity)
     assert {"face", "carried"} <= {t.name for t in made.manifest.graphs["renderer"].inputs}
