@@ -58,11 +58,11 @@ class FastFaceWarp(nn.Module):
         if self.cut[1][1]:
             held = held * ((self.head_box[1][1] + SOFT - y) / SOFT).clamp(0, 1)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
-        b = face.shape[0]
-        rows = carried.reshape(b, 36).t()[:, :, None].expand(-1, -1, x.shape[1] // b).reshape(3, 3, 4, 1, -1)
-        right, left, jaw = (
-            [m[a, 0] * x + m[a, 1] * y + m[a, 2] * z + m[a, 3] for a in range(3)] for m in rows.unbind(0)
-        )
+        b, s = carried.shape[0], x.shape[0]
+        whole = torch.cat([t.reshape(1, s, b, -1) for t in (x, y, z, torch.ones_like(x))]).permute(2, 0, 1, 3)
+        bodies = carried.reshape(b, 9, 4) @ whole.reshape(b, 4, -1)  # [B, 9, S·N]
+        turned = bodies.reshape(b, 9, s, -1).permute(1, 2, 0, 3).reshape(9, s, -1).unbind(0)
+        right, left, jaw = turned[:3], turned[3:6], turned[6:]
         eye, rightwards = y > self.eyes_above, x < 0
         local = [
             torch.where(eye, torch.where(rightwards, r, w), torch.where(top, p, j))
