@@ -71,6 +71,8 @@ class FaceWarp(nn.Module):
     eye_share: Tensor
     jaw_hinge: Tensor
     jaw_moves: Tensor
+    sides: Tensor
+    heights: Tensor
     head_box: Tensor
     cut: Tensor
     patches: Tensor
@@ -86,6 +88,10 @@ class FaceWarp(nn.Module):
             self.register_buffer(name, torch.as_tensor(getattr(atlas, name)), persistent=False)
         self.register_buffer("head_box", head_box.float())
         self.register_buffer("cut", torch.zeros(2, 2, dtype=torch.bool) if cut is None else cut.clone())
+        self.register_buffer("sides", torch.tensor(SIDES, dtype=torch.float32), persistent=False)
+        self.register_buffer("heights", torch.tensor(HEIGHTS, dtype=torch.float32)[:, None], persistent=False)
+        self.eyes_above = float(self.mouth[:, 1].mean() + self.eyes[:, 1].mean()) / 2
+        """The height over which an opening is an eye's and not the mouth's, dm."""
         self.enlarge, patches = _patches(self.head_box, self.eyes, self.mouth)
         self.register_buffer("patches", patches, persistent=False)
 
@@ -95,11 +101,6 @@ class FaceWarp(nn.Module):
         box = self.head_box.clone()
         box[1, 1] = box[1, 1] + self.enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1]) + 2 * GAP
         return box
-
-    @property
-    def eyes_above(self) -> float:
-        """The height over which an opening is an eye's and not the mouth's, dm."""
-        return float(self.mouth[:, 1].mean() + self.eyes[:, 1].mean()) / 2
 
     @in_float32
     def expressed(self, expression: Tensor) -> Warped:
@@ -130,11 +131,10 @@ class FaceWarp(nn.Module):
 
     def _posed(self, moved: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Column, row and radius [N, ROWS, COLUMNS] of the skin at each node after movements [N, ROWS, COLUMNS, 3]."""
-        u = torch.tensor(SIDES, device=moved.device, dtype=moved.dtype)
-        y = torch.tensor(HEIGHTS, device=moved.device, dtype=moved.dtype)[:, None]
+        u = self.sides
         deep = self.radius / torch.sqrt(1 + u * u)
         x, z = u * deep + moved[..., 0], deep + moved[..., 2]
-        return column_of(x, z.clamp(min=NEAREST)), row_of(y + moved[..., 1]), torch.sqrt(x * x + z * z)
+        return column_of(x, z.clamp(min=NEAREST)), row_of(self.heights + moved[..., 1]), torch.sqrt(x * x + z * z)
 
     def eye_turns(self, expression: Tensor) -> Tensor:
         """[B, 52] → rotations of the right and the left eyeball, [B, 2, 3, 3]; `DenseHead.eye_turns` for a batch."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from offline.people import Model, Person, Render, prepared, render
-from offline.people.hair import STYLES
+from offline.people.hairstyles import STYLES
 from offline.people.render import landmarks, to_world
 from offline.people.shade import Material
 from runtime.contract.axes import Camera, Neck, portrait_camera
