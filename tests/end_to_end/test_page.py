@@ -26,10 +26,10 @@ FOLLOWS = {
     "right eye": (0.4, 0.0),
 }  # fmt: skip
 """Least correlation of each signal, and the driver's range below which it says nothing. The README's figures are
-higher: this leaves room for a busy machine, where fewer frames arrive and later ones than others. What does not follow
-scores about 0."""
+higher: this leaves room for a busy machine, where fewer frames arrive, and some later than others. A signal that
+follows nothing scores about .2 and at most .5, since the best of some lags counts; to pass, all must follow at once."""
 TRIES = 3
-"""Times that a busy machine may spoil a measurement; an avatar that does not follow fails each."""
+"""Measurements, of which a busy machine may spoil all but one."""
 
 LIVE = "mien.stats().state === 'live'"
 NO_CAMERA = ("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream")
