@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from export.fast_warp import FastFaceWarp
 from offline.tri2plane.decoder import Decoder
+from offline.tri2plane.lens import Lens
 from offline.tri2plane.model import Tri2Plane
 from offline.tri2plane.rendering import composite_weights, even_depths, guided_interval
 from offline.warp.neck import head_share
@@ -106,8 +107,8 @@ class FastRenderer(nn.Module):
         self.place = Place()
         size, rays = model.preset.guide_rays, model.preset.rays
         side = rays // size
-        self.register_buffer("guide_pixels", _pixels(size))
-        self.register_buffer("cell_pixels", _cells(_pixels(rays), size).contiguous())
+        self.register_buffer("guide_pixels", _pixels(size, model.lens))
+        self.register_buffer("cell_pixels", _cells(_pixels(rays, model.lens), size).contiguous())
         cell, within = torch.arange(size**2)[:, None].expand(-1, side**2), torch.arange(side**2).expand(size**2, -1)
         places = torch.empty(2, rays * rays, dtype=torch.long)
         places[:, _cells(torch.arange(rays * rays)[None], size).reshape(-1)] = torch.stack([cell, within]).flatten(1)
@@ -280,10 +281,11 @@ def _cells(pixels: Tensor, size: int) -> Tensor:
     return pixels.reshape(x, size, side, size, side).permute(0, 1, 3, 2, 4).reshape(x, size * size, side * side)
 
 
-def _pixels(size: int) -> Tensor:
-    """Centres (u, v) of size² pixels, row by row, [2, size²]."""
-    centres = (torch.arange(size) + 0.5) / size
-    v, u = torch.meshgrid(centres, centres, indexing="ij")
+def _pixels(size: int, lens: Lens | None) -> Tensor:
+    """Where the centres of size² pixels are in the picture, (u, v), row by row, [2, size²]."""
+    centres = ((torch.arange(size) + 0.5) / size).expand(2, -1)
+    across, down = lens.picture(centres) if lens else centres
+    v, u = torch.meshgrid(down, across, indexing="ij")
     return torch.stack([u.reshape(-1), v.reshape(-1)])
 
 

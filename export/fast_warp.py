@@ -12,7 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from offline.warp.chart import AXIS, COLUMNS, NEAREST, ROWS, column_of, row_of
-from offline.warp.face import BALL, BEFORE, EYE_PATCH, FACE_U, FACE_Y, FALLOFF, MOUTH_PATCH, SHELL, SOFT, FaceWarp
+from offline.warp.face import (
+    BALL,
+    BEFORE,
+    EYE_PATCH,
+    FACE_U,
+    FACE_Y,
+    FALLOFF,
+    MOUTH_PATCH,
+    SHELL,
+    SOFT,
+    FaceWarp,
+    spread,
+)
 
 FACE = ("face", "carried")
 """What the generator's graph hands to the renderer's: the maps [B, ROWS, COLUMNS, 9] and what eyeballs and jaw carry
@@ -54,6 +66,7 @@ class FastFaceWarp(nn.Module):
             if axis == 2 or not self.cut[1][axis]:
                 inside = inside & (point <= self.head_box[1][axis])
             moved[axis] = moved[axis].clamp(self.head_box[0][axis], self.head_box[1][axis])
+        moved = spread(moved)
         held = inside.to(x.dtype)
         if self.cut[1][1]:
             held = held * ((self.head_box[1][1] + SOFT - y) / SOFT).clamp(0, 1)

@@ -138,6 +138,7 @@ class SuperResolutionGraph(nn.Module):
         if not isinstance(model.super_resolution, SuperResolution):
             raise TypeError("only the light super-resolution has a graph")
         self.learned = model.super_resolution
+        self.lens = model.lens
         self.register_buffer("enlarge", enlarging_kernel(self.learned.factor))
 
     enlarge: Tensor
@@ -146,6 +147,8 @@ class SuperResolutionGraph(nn.Module):
         base = F.pad(torch.cat([features[:, :3], alpha], 1), (1, 1, 1, 1), mode="replicate")
         small = F.conv2d(base, self.enlarge) + self.learned.tail(self.learned.hidden(features, alpha))
         picture = F.pixel_shuffle(small.clamp(0, 1) * 255 + 0.5, self.learned.factor)
+        if self.lens:
+            picture = self.lens.laid_out(picture)
         return picture.permute(0, 2, 3, 1).to(torch.uint8)
 
     @staticmethod

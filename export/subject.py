@@ -85,7 +85,7 @@ class Alone:
         """`folder` is what `mien distill` wrote. Raises BadInput where something of it is missing or does not fit."""
         info, base = read_bank(folder, "alone"), read_base(folder)
         self.subject, self.consent = info.subject, info.consent
-        preset = replace(base.preset, warp="neck")  # its planes are one head's, whatever a face does
+        preset = replace(base.preset, warp="neck", lens=1.0)  # its planes are one head's, its rays were even
         self.model = Tri2Plane(preset, base.box, torch.zeros(2, DETAIL)).eval()
         unfit = self.model.load_state_dict(dict(base.networks), strict=False)
         lacking = [k for k in unfit.missing_keys if k.startswith(("decoder.", "super_resolution."))]
@@ -125,8 +125,7 @@ def pictures(subject: Subject, states: list[DriveState]) -> Tensor:
     made = subject.model.whole(
         subject.levels(states), drive["pose"], drive["intrinsics"], drive["extrinsics"], face=face
     )
-    picture: Tensor = subject.model.super_resolution(made.features, made.alpha).clamp(0, 1)
-    return picture
+    return subject.model.finished(made)
 
 
 def bank_states(count: int) -> list[DriveState]:

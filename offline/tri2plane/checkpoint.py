@@ -97,12 +97,14 @@ def build(
     folder: Path, clip: str, subject: str, consent: str, config: TrainConfig, preset: Preset,
     bounds: tuple[np.ndarray, np.ndarray], detail_range: np.ndarray, frames: int, texture: np.ndarray,
     identity: np.ndarray, head_model: HeadModel, atlas: FaceAtlas | None, device: torch.device = CPU,
+    frame: Tensor | None = None,
 ) -> Run:  # fmt: skip
-    """A run at step 0 on `device`, its weights drawn from the config's seed; `bounds` as `subject_box` gives them."""
+    """A run at step 0 on `device`, its weights drawn from the config's seed; `bounds` as `subject_box` gives them,
+    and `frame` as `face_frame` does."""
     torch.manual_seed(config.seed)
     limits = torch.from_numpy(np.asarray(bounds[0], np.float32)), torch.from_numpy(np.asarray(detail_range, np.float32))
     cut = torch.from_numpy(np.asarray(bounds[1], bool))
-    model, averaged = (Tri2Plane(preset, *limits, atlas, cut) for _ in range(2))
+    model, averaged = (Tri2Plane(preset, *limits, atlas, cut, frame) for _ in range(2))
     averaged.load_state_dict(model.state_dict())
     averaged.eval().requires_grad_(False)
     maps: MotionMaps | None = None

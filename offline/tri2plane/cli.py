@@ -18,6 +18,7 @@ from offline.training.devices import choose_device
 from offline.training.workers import Workers, joined_workers
 from offline.tri2plane.checkpoint import CPU, Run, build, load
 from offline.tri2plane.config import TRAINING, TrainConfig
+from offline.tri2plane.lens import face_frame
 from offline.tri2plane.losses import LOSSES
 from offline.tri2plane.polish import polish
 from offline.tri2plane.presets import PRESETS, Preset
@@ -112,6 +113,7 @@ def new_run(folder: Path, clip: Clip, preset: Preset, config: TrainConfig, devic
     return build(
         folder, str(clip.folder.resolve()), clip.info.subject, clip.info.consent, config, preset, (box, cut),
         np.stack([seen.min(0), seen.max(0)]), len(clip.train), texture, identity, model, atlas, device,
+        face_frame(clip.info.camera, clip.translation[clip.train]),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from offline.clip import NO_MARGIN
 from offline.precision import in_float32
 from offline.tri2plane.dataset import Batch
+from offline.tri2plane.lens import Lens
 from offline.tri2plane.window import slide_translation
 
 
@@ -45,13 +46,15 @@ def _moved(part: slice, by: int) -> slice:
     return slice(part.start + by, part.stop + by)
 
 
-def window_corner(batch: Batch, pose: Tensor, share: float, face: float) -> Tensor:
-    """(left, top) [B, 2] of a random window, fractions of the picture on a grid of sixteenths; some over the face."""
+def window_corner(batch: Batch, pose: Tensor, share: float, face: float, lens: Lens | None = None) -> Tensor:
+    """(left, top) [B, 2] of a random window, fractions of what is seen on a grid of sixteenths; some over the face."""
     b, device = len(pose), pose.device
     anywhere = torch.rand(b, 2).to(device)
     world = pose[:, :, :4] @ pose.new_tensor([0.0, -0.1, 0.4, 1.0])
     camera = (batch.extrinsics[:, :, :3] @ world[:, :, None])[:, :, 0] + batch.extrinsics[:, :, 3]
     centre = camera[:, :2] / camera[:, 2:] * batch.intrinsics[:, :2] + batch.intrinsics[:, 2:]
+    if lens:
+        centre = lens.seen(centre[:, :, None])[:, :, 0]
     over_face = (centre + 0.2 * (torch.rand(b, 2).to(device) - 0.5) - share / 2) / max(1 - share, 1e-6)
     corner = torch.where(torch.rand(b, 1).to(device) < face, over_face, anywhere).clamp(0, 1) * (1 - share)
     return (corner * 16).round() / 16

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -13,6 +16,7 @@ from offline.tri2plane import planes as tri
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.encoder import MotionEncoder, StyleMapping
 from offline.tri2plane.generator import StyleGenerator
+from offline.tri2plane.lens import Lens, face_frame, pixel_centres
 from offline.tri2plane.presets import Preset
 from offline.tri2plane.rendering import (
     camera_rays,
@@ -26,6 +30,7 @@ from offline.tri2plane.super_resolution import SuperResolution, UNet
 from offline.warp.atlas import FaceAtlas
 from offline.warp.face import FaceWarp, Warped
 from offline.warp.neck import NeckWarp
+from runtime.contract.axes import portrait_camera
 from runtime.contract.drive import DETAIL, EXPRESSIONS
 from runtime.errors import BadInput
 
@@ -42,6 +47,19 @@ class Rendered:
     """[B, 1, n, n], mean depth along the camera's axis, dm; 0 where nothing is."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """A square part of each picture of a batch, fractions of what is seen."""
+
+    corner: Tensor
+    """[B, 2], left and top."""
+    share: float
+    """Its width."""
+
+
+Renderer = TypeVar("Renderer", bound="PlaneRenderer")
+
+
 class PlaneRenderer(nn.Module):
     """Shows tri-planes: volume rendering under a decoder, then super-resolution. Where they come from is open.
 
@@ -55,6 +73,11 @@ class PlaneRenderer(nn.Module):
     warp: NeckWarp
     recompute = False
     """Whether the samples along the rays are computed again for the gradient instead of being kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lens: Lens | None = None
+        """What pictures are seen through; None where rays are even."""
 
     def near_far(self, pose: Tensor, extrinsics: Tensor) -> tuple[Tensor, Tensor]:
         """Depths [B] between which the box can be, seen along the camera's axis."""
@@ -123,6 +146,7 @@ class PlaneRenderer(nn.Module):
         extrinsics: Tensor,
         rays: int,
         face: Warped | None = None,
+        window: Window | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Near and far [B, rays²] for the fine samples: where the density of one level is, or, with a preset that has
         no guide, where the box can be. Carries no gradient."""
@@ -132,7 +156,7 @@ class PlaneRenderer(nn.Module):
             near, far = (t[:, None].expand(-1, size * size) for t in self.near_far(pose, extrinsics))
             if not guided:
                 return near, far
-            origins, directions = camera_rays(intrinsics, extrinsics, size)
+            origins, directions = camera_rays(intrinsics, extrinsics, size, self.places(size, intrinsics, window))
             depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
             world = origins[:, None, None] + directions[:, None] * depths[..., None]
             weights = composite_weights(self.density([level], world, pose, face)[0] * step)
@@ -147,13 +171,12 @@ class PlaneRenderer(nn.Module):
         extrinsics: Tensor,
         rays: int,
         face: Warped | None = None,
+        window: Window | None = None,
     ) -> Rendered:
-        """Render rays × rays with the levels up to `upto` (0 is the coarsest), guided by level 0.
-
-        A window of the picture is rendered by giving intrinsics of that window (see `window`).
-        """
-        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays, face)
-        cast = camera_rays(intrinsics, extrinsics, rays)
+        """Render rays × rays with the levels up to `upto` (0 is the coarsest), guided by level 0: the picture as it is
+        seen, or a window of it."""
+        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays, face, window)
+        cast = camera_rays(intrinsics, extrinsics, rays, self.places(rays, intrinsics, window))
         return self._composed(self._fetched(levels, upto), cast, near, far, pose, face)
 
     def whole(
@@ -171,7 +194,8 @@ class PlaneRenderer(nn.Module):
         """
         preset, count = self.preset, self.preset.patches
         near, far = self.interval(levels[0], pose, intrinsics, extrinsics, preset.rays, face)
-        origins, directions = camera_rays(intrinsics, extrinsics, preset.rays)
+        places = self.places(preset.rays, intrinsics, None)
+        origins, directions = camera_rays(intrinsics, extrinsics, preset.rays, places)
         planes = self._fetched(levels, len(levels) - 1)
         made = []
         for n, (ray, low, high) in enumerate(zip(*(squares(t, count) for t in (directions, near, far)), strict=True)):
@@ -179,6 +203,27 @@ class PlaneRenderer(nn.Module):
                 made.append(self._composed(planes, (origins, ray), low, high, pose, face))
         parts = ([getattr(m, name) for m in made] for name in ("features", "alpha", "depth"))
         return Rendered(*(joined(part, count) for part in parts))
+
+    def places(self, size: int, like: Tensor, window: Window | None) -> Tensor | None:
+        """Where columns and rows of size² rays are in the picture, [B or 1, 2, size]; None for evenly all over it."""
+        if self.lens is None and window is None:
+            return None
+        seen = pixel_centres(size, like).expand(1, 2, -1)
+        if window is not None:
+            seen = window.corner[:, :, None] + seen * window.share
+        return self.lens.picture(seen) if self.lens else seen
+
+    def evenly(self: Renderer) -> Renderer:
+        """The same renderer, its weights shared, with even rays: for pictures of another framing than its lens's."""
+        made = copy.copy(self)
+        made._modules = {name: module for name, module in self._modules.items() if name != "lens"}
+        made.lens = None
+        return made
+
+    def finished(self, rendered: Rendered) -> Tensor:
+        """The picture of all rays, premultiplied RGBA [B, 4, P, P], clipped to 0..1."""
+        seen = self.super_resolution(rendered.features, rendered.alpha).clamp(0, 1)
+        return self.lens.laid_out(seen) if self.lens else seen
 
     def _composed(
         self,
@@ -219,9 +264,11 @@ class Tri2Plane(PlaneRenderer):
         detail_range: Tensor,
         atlas: FaceAtlas | None = None,
         cut: Tensor | None = None,
+        frame: Tensor | None = None,
     ) -> None:
         """`box` [2, 3] is the part of head space that the subject takes up, dm; `atlas` is what the warp "face" needs,
-        and `cut` [2, 2] the sides where the subject goes on beyond the box (none by default)."""
+        `cut` [2, 2] the sides where the subject goes on beyond the box (none by default), and `frame` [2, 2] where its
+        pictures show the face (`Lens.frame`; that of the portrait camera by default)."""
         super().__init__()
         self.register_buffer("detail_range", detail_range.float())
         self.preset = preset
@@ -239,6 +286,8 @@ class Tri2Plane(PlaneRenderer):
         self.decoder = Decoder(preset)
         self.super_resolution = UNet(preset) if preset.super_resolution == "unet" else SuperResolution(preset)
         self.warp = NeckWarp()
+        if preset.lens > 1:
+            self.lens = Lens(preset.lens, face_frame(portrait_camera(), np.zeros((1, 3))) if frame is None else frame)
 
     def placed(self, world: Tensor, pose: Tensor, face: Warped | None, middle: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.face is None:
@@ -286,5 +335,4 @@ class Tri2Plane(PlaneRenderer):
     ) -> Tensor:
         """The whole picture, premultiplied RGBA [B, 4, P, P], clipped to 0..1."""
         levels = self.planes(motion_map, expression, detail, latent)
-        rendered = self.whole(levels, pose, intrinsics, extrinsics, face=self.warped(expression))
-        return self.super_resolution(rendered.features, rendered.alpha).clamp(0, 1)
+        return self.finished(self.whole(levels, pose, intrinsics, extrinsics, face=self.warped(expression)))

@@ -117,7 +117,8 @@ def _pair(run: Run, clip: Clip, frame: int) -> Pair:
     maps = run.motion_maps(batch.expression, batch.detail)
     levels = model.planes(maps, batch.expression, batch.detail, model.resting_latent(1))
     made = model.whole(levels, batch.pose, batch.intrinsics, batch.extrinsics, face=model.warped(batch.expression))
-    return torch.cat([made.features, made.alpha], 1).bfloat16().cpu(), batch.picture.half().cpu()
+    picture = model.lens.looked_at(batch.picture) if model.lens else batch.picture
+    return torch.cat([made.features, made.alpha], 1).bfloat16().cpu(), picture.half().cpu()
 
 
 def _known(y: int, x: int, side: int, rays: int, factor: int) -> Tensor:

@@ -10,7 +10,7 @@ from offline.config import Count, Fixed, OneOf, Whole, Within, checked, from_map
 from runtime.errors import BadInput
 
 LEVELS = 3
-ONCE: dict[str, Any] = {"warp": "neck", "encoder": (16, 32, 64, 64)}
+ONCE: dict[str, Any] = {"warp": "neck", "encoder": (16, 32, 64, 64), "lens": 1.0}
 """What a run has that was begun before these were settings, where that is not their default."""
 LATERAL = ("planes", "features")
 SUPER_RESOLUTION = ("light", "unet")
@@ -70,6 +70,8 @@ class Preset:
     """Frequencies of the view direction's positional encoding."""
     rays: Count = 128
     """Width and height of the rendered feature map."""
+    lens: Annotated[float, Within(1, 8)] = 4.0
+    """How many times closer rays are over the face than far from it; 1 for evenly spread ones."""
     patches: Count = 1
     """The whole feature map is rendered in `patches`² squares, one after the other, which bounds the memory."""
     samples: Annotated[int, Within(1, 128)] = 4
@@ -147,13 +149,13 @@ def decoder_work(preset: Preset) -> int:
 LITE = Preset("lite")
 LIVE = Preset(
     "live", trunk=(256, 256, 192, 128, 96, 64, 32), plane_channels=16,
-    rays=512, patches=4, samples=7, guide_rays=64, guide_samples=16, cells=2432,
+    rays=512, lens=1.0, patches=4, samples=7, guide_rays=64, guide_samples=16, cells=2432,
 )  # fmt: skip
 PAPER = Preset(
     "paper", warp="neck", motion_map=128, encoder=(32, 64, 128, 256), encoder_norm=True, embedding=256,
     mapping=(256, 256), trunk=(256, 256, 256, 256, 256, 192, 96, 48), trunk_size=4, residual_trunk=True,
     plane_channels=32, mixing=2, lateral="features", hidden=128, density_hidden=128, direction_bands=4, rays=512,
-    patches=4, samples=64,
+    lens=1.0, patches=4, samples=64,
     guide_rays=1, guide_samples=0, super_resolution="unet",
 )  # fmt: skip
 

@@ -7,20 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from offline.precision import in_float32
+from offline.tri2plane.lens import pixel_centres
 
 
 @in_float32
-def camera_rays(intrinsics: Tensor, extrinsics: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def camera_rays(
+    intrinsics: Tensor, extrinsics: Tensor, size: int, places: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Origins [B, 3] and directions [B, size·size, 3] in world space through the pixel centres, row by row.
 
     `intrinsics` [B, 4] = (fx, fy, cx, cy) as fractions of the picture, `extrinsics` [B, 3, 4] world → camera. A
-    direction has length 1 along the camera's axis, so a ray's parameter is depth.
+    direction has length 1 along the camera's axis, so a ray's parameter is depth. `places` [B or 1, 2, size] are those
+    of columns and rows in the picture, where they are not even.
     """
-    centres = (torch.arange(size, dtype=intrinsics.dtype, device=intrinsics.device) + 0.5) / size
-    v, u = torch.meshgrid(centres, centres, indexing="ij")
-    u, v = u.reshape(1, -1), v.reshape(1, -1)
+    b = intrinsics.shape[0]
+    even = pixel_centres(size, intrinsics).expand(1, 2, -1) if places is None else places
+    u = even[:, 0, None].expand(-1, size, -1).reshape(-1, size * size)
+    v = even[:, 1, :, None].expand(-1, -1, size).reshape(-1, size * size)
     fx, fy, cx, cy = (intrinsics[:, i : i + 1] for i in range(4))
-    camera = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u).expand(intrinsics.shape[0], -1)], -1)
+    camera = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u[:1]).expand(b, -1)], -1)
     rotation, translation = extrinsics[:, :, :3], extrinsics[:, :, 3]
     return -(translation[:, None] @ rotation)[:, 0], camera @ rotation
 

@@ -12,9 +12,8 @@ from offline.tri2plane.checkpoint import Run
 from offline.tri2plane.crops import area, cut, slide, window_corner, without_edge
 from offline.tri2plane.dataset import Batch
 from offline.tri2plane.losses import feature_weight, opacity_loss, sharpness_loss, weighted_l1
-from offline.tri2plane.model import Rendered
+from offline.tri2plane.model import Rendered, Window
 from offline.tri2plane.preview import on_white
-from offline.tri2plane.window import window_intrinsics
 from offline.warp.face import Warped
 
 Terms = dict[str, Tensor]
@@ -30,7 +29,7 @@ class Scene:
     pose: Tensor
     """[B, 3, 4]."""
     picture: Tensor
-    """[B, 4, P, P]."""
+    """[B, 4, P, P], as it is seen (`offline.tri2plane.lens`)."""
     weight: Tensor
     """[B, 1, P, P], 0 where the picture is not known."""
     levels: list[Tensor]
@@ -40,7 +39,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Window:
+class Seen:
     """A part of the picture as one level renders it, and as it should be."""
 
     rendered: Rendered
@@ -69,6 +68,9 @@ def _scene(run: Run, batch: Batch) -> Scene:
             maps = (maps + config.map_noise * torch.randn_like(maps)).clamp(0, 1)
         weight = feature_weight(pose, batch.intrinsics, batch.extrinsics, preset.picture // 4, strength)
         weight = F.interpolate(weight, scale_factor=4.0, mode="bilinear", align_corners=False) * known
+        if model.lens:
+            picture, weight, known = model.lens.looked_at(torch.cat([picture, weight, known], 1)).split((4, 1, 1), 1)
+            weight = weight * (known > 0.999)  # what mixes with the unknown is not known
     shown = (torch.rand(len(pose), 1) < config.latent_share).to(pose.device)
     latent = run.latents[batch.index] * shown
     levels = model.planes(maps, batch.expression, batch.detail, latent)
@@ -118,16 +120,16 @@ def _patch_terms(run: Run, scene: Scene) -> Terms:
     return terms | _picture_terms(run, made, scene.picture, scene.weight, 0)
 
 
-def _window(run: Run, scene: Scene, level: int, share: float, rays: int) -> Window:
+def _window(run: Run, scene: Scene, level: int, share: float, rays: int) -> Seen:
     """A random window, `share` of the picture wide, rendered by rays² with the levels up to `level`."""
     batch, model = scene.batch, run.model
-    corner = window_corner(batch, scene.pose, share, run.config.face_windows)
-    intrinsics = window_intrinsics(batch.intrinsics, corner[:, 0], corner[:, 1], share)
-    rendered = model.render(scene.levels, level, scene.pose, intrinsics, batch.extrinsics, rays, scene.face)
+    corner = window_corner(batch, scene.pose, share, run.config.face_windows, model.lens)
+    view = scene.pose, batch.intrinsics, batch.extrinsics
+    rendered = model.render(scene.levels, level, *view, rays, scene.face, Window(corner, share))
     crop, part = (cut(t, corner, share) for t in (scene.picture, scene.weight))
     small, light = area(crop, rays), area(part, rays)
     l1 = weighted_l1(rendered.features[:, :3], small[:, :3], light)
-    return Window(rendered, crop, part, l1, opacity_loss(rendered.alpha * (light > 0), small[:, 3:] * (light > 0)))
+    return Seen(rendered, crop, part, l1, opacity_loss(rendered.alpha * (light > 0), small[:, 3:] * (light > 0)))
 
 
 def _picture_terms(run: Run, rendered: Rendered, target: Tensor, weight: Tensor, margin: int) -> Terms:

@@ -23,7 +23,7 @@ from scipy.sparse.linalg import splu
 from offline.head_model.dense import EYES, HUMAN_EYE, REGIONS, DenseHead, Part
 from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, column_of, heights, row_of
 from runtime.contract.axes import Array
-from runtime.contract.drive import EXPRESSIONS, INDEX
+from runtime.contract.drive import EXPRESSIONS, INDEX, coefficients
 from runtime.errors import BadInput
 
 FINE_COLUMNS, FINE_ROWS = 2, 4
@@ -40,6 +40,8 @@ PART = 0.1
 """dm by which an opening jaw parts skin that belongs to different lips."""
 CLAIM_SLOPE = 6.0
 """How fast an opening's rims close beside its corners, dm of y for one of u."""
+REST = {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}
+"""`FaceAtlas.rest` by name."""
 FADE = 0.02
 """Weight of 'no displacement' against smoothness, where displacements are continued."""
 
@@ -51,6 +53,9 @@ Opening = tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]
 class FaceAtlas:
     """Maps are float32, indexed by row (y upwards), then column."""
 
+    rest: Array
+    """[52], the expression of the face that the maps start from, which planes hold: with lids half shut, since an open
+    lid has folded away its own skin. "Neutral" below and in `offline.warp.face` is this face."""
     radius: Array
     """[ROWS, COLUMNS], dm from the chart's axis to the neutral skin."""
     displacements: Array
@@ -87,14 +92,16 @@ class FaceAtlas:
 
 def face_atlas(head: DenseHead, identity: NDArray[np.floating] | None = None) -> FaceAtlas:
     """The maps of a person with identity coefficients [K]; the average person's if None."""
-    neutral = head.neutral(identity).astype(np.float64)
+    rest = coefficients(REST)
+    neutral = head.vertices(identity, rest).astype(np.float64)
     seen = _seen(head, neutral)
     lids = [_eye_opening(seen, part) for part in EYES]
     lips = _mouth_opening(seen, head)
     openings = [*lids, lips]
     skin = seen.skin[::FINE_ROWS, ::FINE_COLUMNS]
     radius = _continued(seen.radius[::FINE_ROWS, ::FINE_COLUMNS][..., None], skin)[..., 0]
-    axes = np.stack([head.vertices(identity, axis) - neutral for axis in np.eye(len(EXPRESSIONS), dtype=np.float32)])
+    open_eyed = head.neutral(identity).astype(np.float64)
+    axes = np.stack([head.vertices(identity, axis) - open_eyed for axis in np.eye(len(EXPRESSIONS), dtype=np.float32)])
     moves = seen.carried(axes)[::FINE_ROWS, ::FINE_COLUMNS].reshape(ROWS, COLUMNS, -1)
     border = np.ones_like(skin)
     border[1:-1, 1:-1] = False
@@ -107,7 +114,7 @@ def face_atlas(head: DenseHead, identity: NDArray[np.floating] | None = None) ->
     corners = [(SIDES[lips[0][i]], lips[1][i]) for i in (0, -1)]
     stored = displacements.astype(np.float16).astype(np.float32)  # as `save` rounds them
     return FaceAtlas(
-        radius.astype(np.float32), stored, _claims(openings), np.array(corners, np.float32),
+        rest, radius.astype(np.float32), stored, _claims(openings), np.array(corners, np.float32),
         head.eye_centres(identity), np.array(HUMAN_EYE / head.eye_radii().mean(), np.float32), head.jaw_hinge,
         head.jaw_moves,
     )  # fmt: skip

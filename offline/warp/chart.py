@@ -44,7 +44,7 @@ def heights(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     return _inverse(rows, Y, ROWS, ALONG_Y)
 
 
-def _crowded(place: Any, crowds: Sequence[Crowd]) -> Any:
+def crowded(place: Any, crowds: Sequence[Crowd]) -> Any:
     """How many nodes more there are up to a place than even steps have."""
     added = 0.0
     for middle, width, count in crowds:
@@ -54,9 +54,9 @@ def _crowded(place: Any, crowds: Sequence[Crowd]) -> Any:
 
 
 def _index(place: Any, ends: tuple[float, float], count: int, crowds: Sequence[Crowd]) -> Any:
-    low, high = (float(_crowded(end, crowds)) for end in ends)
+    low, high = (float(crowded(end, crowds)) for end in ends)
     step = (count - 1 - high + low) / (ends[1] - ends[0])
-    return step * (place - ends[0]) + (_crowded(place, crowds) - low)
+    return step * (place - ends[0]) + (crowded(place, crowds) - low)
 
 
 def _inverse(

@@ -8,6 +8,7 @@ planes of its own, above the head, where nothing else is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from offline.precision import in_float32
 from offline.warp.atlas import FaceAtlas
-from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, column_of, row_of
+from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, Crowd, column_of, crowded, row_of
 from offline.warp.neck import NeckWarp
 from runtime.contract.drive import GAZE_PITCH, GAZE_YAW, INDEX
 
@@ -43,9 +44,12 @@ BITE = 0.12
 """How much of a mouth's patch lies on the other side of the lips' line, dm."""
 SOFT = 0.25
 """dm over which a head that the picture cuts off above ends."""
+SPREAD: Sequence[Sequence[Crowd]] = (((0.0, 0.5, 0.8),), ((0.33, 0.25, 0.45), (-0.45, 0.25, 0.4)), ())
+"""Along x, y and z: where planes hold the head larger, over how much, and by how many dm each way (`chart.crowded`):
+the face, in it the eyes and the mouth. A texel is there about as wide as rays through the lens are apart."""
 GAP = 0.06
-"""Between two patches, and between them and the head, dm."""
-LARGEST = 1.6
+"""Between two patches, and between them and the head, dm of the planes."""
+LARGEST = 2.2
 """Largest enlargement of a patch in the planes."""
 
 
@@ -63,6 +67,7 @@ class Warped:
 class FaceWarp(nn.Module):
     """World points under a head pose and an expression → where the planes hold them."""
 
+    rest: Tensor
     radius: Tensor
     displacements: Tensor
     claims: Tensor
@@ -84,7 +89,17 @@ class FaceWarp(nn.Module):
         is `cut` [2, 2], the subject goes on beyond it: as it is at that side, or, above, ending softly."""
         super().__init__()
         self.neck = NeckWarp()
-        for name in ("radius", "displacements", "claims", "mouth", "eyes", "eye_share", "jaw_hinge", "jaw_moves"):
+        for name in (
+            "rest",
+            "radius",
+            "displacements",
+            "claims",
+            "mouth",
+            "eyes",
+            "eye_share",
+            "jaw_hinge",
+            "jaw_moves",
+        ):
             self.register_buffer(name, torch.as_tensor(getattr(atlas, name)), persistent=False)
         self.register_buffer("head_box", head_box.float())
         self.register_buffer("cut", torch.zeros(2, 2, dtype=torch.bool) if cut is None else cut.clone())
@@ -97,8 +112,8 @@ class FaceWarp(nn.Module):
 
     @property
     def box(self) -> Tensor:
-        """[2, 3], what the planes cover: the head's box and the patches above it."""
-        box = self.head_box.clone()
+        """[2, 3], what the planes cover: the head's box, spread, and the patches above it."""
+        box = torch.stack(spread(self.head_box.unbind(-1)), -1)
         box[1, 1] = box[1, 1] + self.enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1]) + 2 * GAP
         return box
 
@@ -111,7 +126,7 @@ class FaceWarp(nn.Module):
     def inverse_maps(self, expression: Tensor) -> Tensor:
         """[B, 52] → `Warped.maps`."""
         b = expression.shape[0]
-        moved = (expression @ self.displacements.flatten(1)).reshape(b * 2, ROWS, COLUMNS, 3)
+        moved = ((expression - self.rest) @ self.displacements.flatten(1)).reshape(b * 2, ROWS, COLUMNS, 3)
         column, row, posed = self._posed(moved)
         u, v = _nodes(expression)
         inverse = _inverse_jacobian(column, row)
@@ -183,6 +198,7 @@ class FaceWarp(nn.Module):
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
         carried, beside = self._between(x, by_upper > by_lower, warped)
         bounded = torch.maximum(torch.minimum(moved, self.head_box[1]), self.head_box[0])
+        bounded = torch.stack(spread(bounded.unbind(-1)), -1)
         moved = torch.where(between[..., None], carried, bounded)
         return moved, torch.where(between, (~before & ~(beside & (out > 0))).to(x.dtype), held)
 
@@ -217,23 +233,29 @@ class FaceWarp(nn.Module):
         return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), beside
 
 
+def spread(point: Sequence[Tensor]) -> list[Tensor]:
+    """x, y and z of head space, dm, → where planes hold them: more room for the face (`SPREAD`)."""
+    return [axis + crowded(axis, crowds) for axis, crowds in zip(point, SPREAD, strict=True)]
+
+
 def _about_x(angle: Tensor) -> Tensor:
     c, s, zero, one = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle), torch.ones_like(angle)
     return torch.stack([one, zero, zero, zero, c, -s, zero, s, c], 1).unflatten(1, (3, 3))
 
 
 def _patches(head_box: Tensor, eyes: Tensor, mouth: Tensor) -> tuple[float, Tensor]:
-    """How much the patches are enlarged, and their middles as `FaceWarp.patches` has them: a row above the box."""
+    """How much patches are enlarged, and their middles as `FaceWarp.patches` has them: a row above the spread box."""
     width = 2 * EYE_PATCH[0] + 2 * MOUTH_PATCH[0]
-    enlarge = min(LARGEST, float(head_box[1, 0] - head_box[0, 0] - 5 * GAP) / width)
+    low, high = torch.stack(spread(head_box.unbind(-1)), -1)
+    enlarge = min(LARGEST, float(high[0] - low[0] - 5 * GAP) / width)
     height = enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1])
     line = float(mouth[:, 1].mean())
     own = [eyes[0, :2].tolist(), eyes[1, :2].tolist(),
            [0.0, line - MOUTH_PATCH[1] / 2 + BITE], [0.0, line + MOUTH_PATCH[1] / 2 - BITE]]  # fmt: skip
-    left = float(head_box[0, 0]) + GAP
+    left = float(low[0]) + GAP
     placed = []
     for wide in (EYE_PATCH[0], EYE_PATCH[0], MOUTH_PATCH[0], MOUTH_PATCH[0]):
-        placed.append([left + enlarge * wide / 2, float(head_box[1, 1]) + GAP + height / 2])
+        placed.append([left + enlarge * wide / 2, float(high[1]) + GAP + height / 2])
         left += enlarge * wide + GAP
     return enlarge, torch.stack([torch.tensor(own), torch.tensor(placed)], 1)
 

@@ -16,6 +16,7 @@ from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
 from export.parity import trial_states
 from export.subject import Trained, drive_tensors
 from offline.tri2plane.checkpoint import Run
+from offline.tri2plane.model import Rendered
 from runtime.avatar.choose import ENGINES
 from runtime.avatar.loaded import LoadedAvatar
 from runtime.contract.bundle import read_bundle
@@ -84,13 +85,16 @@ def test_the_enlarging_kernel_is_bilinear() -> None:
     torch.testing.assert_close(got, expected, atol=1e-6, rtol=1e-5)
 
 
-def test_super_resolution_equals_the_module(run: Run) -> None:
+@pytest.mark.parametrize("lens", [False, True])
+def test_super_resolution_equals_the_module(request: pytest.FixtureRequest, lens: bool) -> None:
+    run: Run = request.getfixturevalue("face_run" if lens else "run")
+    assert (run.averaged.lens is not None) == lens
     torch.manual_seed(0)
     preset = run.averaged.preset
     features = torch.rand(1, preset.features, preset.rays, preset.rays)
     alpha = torch.rand(1, 1, preset.rays, preset.rays)
     with torch.no_grad():
-        expected = run.averaged.super_resolution(features, alpha).clamp(0, 1)
+        expected = run.averaged.finished(Rendered(features, alpha, alpha))
         got = SuperResolutionGraph(run.averaged)(features, alpha)
     assert (got[0].float() / 255 - expected[0].permute(1, 2, 0)).abs().max() <= 0.5 / 255 + 1e-5
 

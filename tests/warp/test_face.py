@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from offline.head_model.dense import DenseHead, Part
+from offline.warp.atlas import REST as LIDS
 from offline.warp.atlas import FaceAtlas, _seen, face_atlas
 from offline.warp.chart import HEIGHTS
-from offline.warp.face import FaceWarp, Warped
+from offline.warp.face import FaceWarp, Warped, spread
 from runtime.contract.drive import EXPRESSIONS, coefficients
 from runtime.errors import BadInput
 
@@ -51,13 +52,30 @@ def taken_back(warp: FaceWarp, points: NDArray[np.floating], expression: NDArray
     return made[0][0, 0], made[1][0, 0]
 
 
+def top() -> float:
+    """Where the patches begin in the planes, dm."""
+    return float(spread(list(BOX[1]))[1])
+
+
 def expressed(warp: FaceWarp, expression: NDArray[np.float32]) -> Warped:
     return warp.expressed(torch.from_numpy(expression)[None])
 
 
 @cache
 def seen_at_rest() -> NDArray[np.bool_]:
-    return outside(HEAD.neutral(SOMEBODY))
+    return outside(at_rest())
+
+
+def at_rest() -> NDArray[np.float32]:
+    """The vertices as the maps start from them."""
+    return HEAD.vertices(SOMEBODY, coefficients(LIDS))
+
+
+def in_head(places: Tensor) -> NDArray[np.float64]:
+    """Places [N, 3] of the planes, where they hold the head and no patch, as head space has them."""
+    fine = torch.linspace(-3, 3, 20_001, dtype=torch.float64)
+    known = [axis.numpy() for axis in spread([fine] * 3)]
+    return np.stack([np.interp(places[:, k].numpy(), known[k], fine.numpy()) for k in range(3)], 1)
 
 
 def outside(vertices: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -72,34 +90,39 @@ def outside(vertices: NDArray[np.floating]) -> NDArray[np.bool_]:
 def test_a_vertex_carried_back_lands_on_its_neutral_place(warp: FaceWarp, given: dict[str, float]) -> None:
     """Brute force: vertices that went forwards with the mesh, and are seen both before and after."""
     expression = coefficients(given)
-    neutral, moved = HEAD.neutral(SOMEBODY), HEAD.vertices(SOMEBODY, expression)
+    neutral, moved = at_rest(), HEAD.vertices(SOMEBODY, expression)
     chosen = seen_at_rest() & outside(moved) & (neutral[:, 1] > -0.75)
     back, _ = taken_back(warp, moved[chosen], expression)
-    off = np.linalg.norm(back.numpy() - neutral[chosen], axis=1)
+    off = np.linalg.norm(in_head(back) - neutral[chosen], axis=1)
     far = np.linalg.norm(moved - neutral, axis=1)[chosen] > 0.01
-    # 0.2 mm is a fifth of the step between two nodes where they are closest; a lid unfolds from two such steps
+    # 0.25 mm is a quarter of the step between two nodes where they are closest; a lid that opens wide folds most of
+    # them away
     if far.any():
-        assert np.median(off[far]) < (0.01 if "eyeBlink" in str(given) else 0.0025)
+        assert np.median(off[far]) < (0.004 if "eyeWide" in str(given) else 0.0025)
     assert np.quantile(off, 0.9) < 0.005
 
 
 def test_what_does_not_move_stays(warp: FaceWarp) -> None:
-    """Nothing anywhere without an expression; with one, nothing at the back of the head, in the neck or above."""
+    """Nothing anywhere with the face that planes hold; with another, nothing at the back, in the neck or above."""
     rng = np.random.default_rng(0)
     points = rng.uniform([-1.9, -2.3, -1.3], [1.9, 1.4, 0.9], (4000, 3))
-    back, held = taken_back(warp, points, coefficients({}))
-    still = (back[:, 1] < 1.5).numpy() & (held > 0).numpy()
+    places, held = taken_back(warp, points, coefficients(LIDS))
+    still = (places[:, 1] < top()).numpy() & (held > 0).numpy()
+    back = in_head(places)
     assert still.mean() > 0.8  # the others are before the face or between lids and lips
     np.testing.assert_allclose(back[still], points[still], atol=1e-5)
     away = still & ((points[:, 2] < -0.8) | (points[:, 1] < -1.6) | (points[:, 1] > 1.2))
-    back, _ = taken_back(warp, points, coefficients({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0}))
+    other = coefficients({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0})
+    back = in_head(taken_back(warp, points, other)[0])
     np.testing.assert_allclose(back[away], points[away], atol=2e-3)
 
 
 @pytest.mark.parametrize("given", EVERYDAY.values(), ids=EVERYDAY)
 def test_natural_expressions_do_not_fold(warp: FaceWarp, given: dict[str, float]) -> None:
     """The posed chart's area, by the neutral one's, is positive wherever a sheet is used."""
-    moved = (torch.from_numpy(coefficients(given)) @ warp.displacements.flatten(1)).reshape(2, *warp.radius.shape, 3)
+    moved = ((torch.from_numpy(coefficients(given)) - warp.rest) @ warp.displacements.flatten(1)).reshape(
+        2, *warp.radius.shape, 3
+    )
     column, row, _ = warp._posed(moved)
     across, up = (torch.stack([torch.gradient(t, dim=d)[0] for t in (column, row)]) for d in (2, 1))
     area = across[0] * up[1] - across[1] * up[0]
@@ -120,7 +143,7 @@ def test_an_open_mouth_shows_its_patches(warp: FaceWarp) -> None:
         front = (HEAD.part == part) & (np.abs(neutral[:, 0]) < 0.12) & (neutral[:, 2] > 0.35)
         back, held = taken_back(warp, moved[front], expression)
         own, there = warp.patches[patch]
-        shown = (back[:, 1] > BOX[1, 1]) & (held > 0)
+        shown = (back[:, 1] > top()) & (held > 0)
         assert shown.any(), part  # the others are behind a lip
         placed = own + (back[shown, :2] - there) / warp.enlarge
         np.testing.assert_allclose(placed, neutral[front][shown.numpy(), :2], atol=2e-3)
@@ -139,7 +162,8 @@ def test_an_iris_stays_in_its_patch_while_the_eye_turns(warp: FaceWarp) -> None:
             own, there = warp.patches[n]
             placed = own + (back[:, :2] - there) / warp.enlarge
             assert held.all()
-            np.testing.assert_allclose(placed, neutral[iris, :2], atol=1e-3)
+            off = np.abs(placed.numpy() - neutral[iris, :2]).max(1)
+            assert (off < 1e-3).sum() >= len(iris) - 1  # one's rim may be under the lid
 
 
 def test_eyes_turn_as_the_mesh_turns_them(warp: FaceWarp) -> None:

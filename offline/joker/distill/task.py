@@ -129,7 +129,7 @@ def avatar_planes(run: Run, expression: Array) -> Planes:
 
 def avatar_head(run: Run, expression: Array) -> DistilledHead:
     """A head that begins as what a trained avatar makes of an expression [52]."""
-    return DistilledHead(run.averaged, avatar_planes(run, expression), torch.from_numpy(expression)[None])
+    return DistilledHead(run.averaged.evenly(), avatar_planes(run, expression), torch.from_numpy(expression)[None])
 
 
 def view_normals(expression: Array, views: list[View], size: int, identity: Array | None = None) -> Tensor:
