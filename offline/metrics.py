@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import flip_evaluator
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,27 @@ def sharpness(prediction: Picture, truth: Picture) -> tuple[float, float]:
     """
     ours, theirs = gradient(prediction), gradient(truth)
     return float(np.abs(ours - theirs).mean()), 100 * (float(ours.sum()) / max(float(theirs.sum()), 1e-6) - 1)
+
+
+SMOOTH = 1 / 64
+"""Radius of the disc that `frayed` rolls along an outline, as a share of the picture."""
+
+
+def frayed(alpha: NDArray[np.floating]) -> float:
+    """Pixels of a silhouette's outline that lie off a smooth contour, as many as a picture of 512² had.
+
+    Of an opacity [P, P], 0..1, what is over a half is the silhouette. A disc (`SMOOTH`) that rolls along it inside and
+    outside (morphological opening and closing) leaves out spikes, specks, notches and holes: those pixels count. A
+    smooth head has next to none; hair has what its strands and tips are.
+    """
+    size = alpha.shape[0]
+    radius = max(round(size * SMOOTH), 1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    silhouette = np.pad((alpha > 0.5).astype(np.uint8), 2 * radius, "edge")
+    off = sum(
+        int((cv2.morphologyEx(silhouette, way, disc) != silhouette).sum()) for way in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE)
+    )
+    return off * (512 / size) ** 2
 
 
 def flicker(predictions: tuple[Picture, Picture], truths: tuple[Picture, Picture]) -> float:

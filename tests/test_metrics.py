@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offline.metrics import flicker, flip, gradient, landmark_error, psnr, sharpness, ssim
+from offline.metrics import flicker, flip, frayed, gradient, landmark_error, psnr, sharpness, ssim
 
 
 def grey(*rows: list[float]) -> NDArray[np.float64]:
@@ -32,6 +32,18 @@ def test_flip_is_zero_for_equal_pictures_and_one_for_opposite_ones() -> None:
     assert flip(green, green)[0] == 0.0
     mean, error = flip(green, blue)  # the pair that FLIP's colour distance takes for its largest
     assert error.shape == (8, 8) and mean == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_disc_frays_by_what_sticks_out_and_what_is_cut_in() -> None:
+    across, down = np.meshgrid(np.arange(128), np.arange(128))
+    disc = (np.hypot(across - 64, down - 64) < 40).astype(float)
+    whole = frayed(disc)
+    assert whole < 100  # of 16 for each pixel here
+    torn = disc.copy()
+    torn[64, 104:118] = 1  # a hair
+    torn[62:64, 30:60] = 0  # and a crack
+    assert frayed(torn) - whole == pytest.approx(16 * (14 + 60), rel=0.1)
+    assert frayed(np.ones((64, 64))) == frayed(np.zeros((64, 64))) == 0
 
 
 def test_gradient_is_the_step_down_and_the_step_right() -> None:

@@ -51,7 +51,8 @@ SELF = (
 )
 VIEWS = (
     "The mean held-out expression on a head at rest, seen by a camera that walks around it. Below each view: the "
-    "yaw and pitch that the head has for that camera, and what the tracker reads from the picture."
+    "yaw and pitch that the head has for that camera, what the tracker reads from the picture, and how many pixels of the "
+    "outline lie off a smooth contour."
 )
 SIDES = "Truth on the left, avatar on the right."
 SKIPPED = (
@@ -166,7 +167,8 @@ def _view(view: View) -> Html:
         else f"read {number(view.tracked[0], 0)}°, {number(view.tracked[1], 0)}°"
     )
     identity = f"; identity {number(view.identity_distance, 2)}" if view.identity_distance is not None else ""
-    return picture(_small(view.picture), broken(asked, tracked + identity), asked)
+    outline = f"; outline off by {view.frayed:.0f} px"
+    return picture(_small(view.picture), broken(asked, tracked + identity + outline), asked)
 
 
 def _training(log: dict[str, list[float]]) -> Html:

@@ -30,21 +30,31 @@ def fits(run: Run, clip: Clip) -> None:
 def truth_and_prediction(run: Run, clip: Clip, index: int) -> tuple[Picture, Picture]:
     """A frame of the clip, and what the run makes of its drive state under the clip's camera."""
     batch = load_batch(clip, np.array([index]))
-    return _picture(batch.picture), _picture(predict(run, batch))
+    return over_white(batch.picture), over_white(predict(run, batch))
 
 
 def truth(clip: Clip, index: int) -> Picture:
     """A frame of the clip, whatever its size."""
-    return _picture(load_batch(clip, np.array([index])).picture)
+    return over_white(load_batch(clip, np.array([index])).picture)
 
 
 def picture_of(run: Run, state: DriveState, camera: Camera) -> Picture:
     """What the run makes of a drive state, seen by a camera."""
+    return over_white(rgba_of(run, state, camera))
+
+
+def rgba_of(run: Run, state: DriveState, camera: Camera) -> Tensor:
+    """The same before anything is behind it, premultiplied [1, 4, P, P]."""
     values = (state.expression, state.detail, state.pose, camera.intrinsics, camera.extrinsics)
     expression, detail, pose, intrinsics, extrinsics = (_row(v) for v in values)
     nothing = torch.zeros(1, 4, 0, 0)
     batch = Batch(torch.zeros(1, dtype=torch.int64), nothing, expression, detail, pose, intrinsics, extrinsics)
-    return _picture(predict(run, batch))
+    return predict(run, batch)
+
+
+def over_white(premultiplied: Tensor) -> Picture:
+    """A premultiplied picture [1, 4, P, P] as metrics want it."""
+    return np.asarray(on_white(premultiplied)[0].clamp(0, 1).permute(1, 2, 0).numpy(), np.float32)
 
 
 def eight_bit(picture: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -54,7 +64,3 @@ def eight_bit(picture: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def _row(value: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(np.asarray(value, np.float32))[None]
-
-
-def _picture(premultiplied: Tensor) -> Picture:
-    return np.asarray(on_white(premultiplied)[0].clamp(0, 1).permute(1, 2, 0).numpy(), np.float32)

@@ -65,7 +65,7 @@ def still_flicker(run: Run, clip: Clip, index: int) -> float:
 
 def view_figures(views: Sequence[View]) -> list[dict[str, Any]]:
     """Every view without its picture."""
-    names = ("yaw", "pitch", "asked", "tracked", "identity_distance")
+    names = ("yaw", "pitch", "asked", "tracked", "identity_distance", "frayed")
     return [{name: getattr(view, name) for name in names} for view in views]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from offline.clip import Clip
 from offline.evaluate.follow import face_parameters
 from offline.evaluate.judges import Judges, distance
-from offline.evaluate.pictures import Picture, picture_of
+from offline.evaluate.pictures import Picture, over_white, rgba_of
+from offline.metrics import frayed
 from offline.tri2plane.checkpoint import Run
 from runtime.contract.axes import angles_from_rotation, portrait_camera
 from runtime.contract.drive import DriveState
@@ -31,6 +32,8 @@ class View:
     """The same read from the rendering; None where no face was found."""
     identity_distance: float | None
     """To the frontal view; None where a face or the network is absent."""
+    frayed: float
+    """Pixels of the outline that lie off a smooth contour (`offline.metrics.frayed`)."""
     picture: Picture
 
 
@@ -44,7 +47,8 @@ def novel_views(run: Run, clip: Clip, judges: Judges) -> list[View]:
     """`mean_state` from every side in `VIEWS`."""
     state = mean_state(clip)
     cameras = {view: portrait_camera(*np.radians(view)) for view in VIEWS}
-    pictures = {view: picture_of(run, state, camera) for view, camera in cameras.items()}
+    seen = {view: rgba_of(run, state, camera) for view, camera in cameras.items()}
+    pictures = {view: over_white(rgba) for view, rgba in seen.items()}
     faces = {view: judges.landmarks(picture) for view, picture in pictures.items()}
     frontal = judges.describe(pictures[0, 0], faces[0, 0])
     views = []
@@ -58,7 +62,7 @@ def novel_views(run: Run, clip: Clip, judges: Judges) -> list[View]:
         views.append(
             View(
                 *view, (float(asked[0]), float(asked[1])), tracked if np.isfinite(tracked).all() else None,
-                distance(descriptor, frontal), pictures[view],
+                distance(descriptor, frontal), frayed(seen[view][0, 3].numpy()), pictures[view],
             )
         )  # fmt: skip
     return views
