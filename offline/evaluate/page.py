@@ -51,8 +51,8 @@ SELF = (
 )
 VIEWS = (
     "The mean held-out expression on a head at rest, seen by a camera that walks around it. Below each view: the "
-    "yaw and pitch that the head has for that camera, what the tracker reads from the picture, and how many pixels of the "
-    "outline lie off a smooth contour."
+    "yaw and pitch that the head has for that camera, what the tracker reads from the picture, and how many pixels of "
+    "the outline lie off a smooth contour."
 )
 SIDES = "Truth on the left, avatar on the right."
 SKIPPED = (
