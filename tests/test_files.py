@@ -27,6 +27,7 @@ ELSEWHERE = {
     "offline/clip.py": "under replaced",
     "offline/track/report.py": "in a folder that appears whole",
     "offline/joker/prior/networks.py": "in a folder whose files are moved into place",
+    "offline/tracker/examples.py": "under replaced",
     "offline/warp/atlas.py": "under replaced",
     "export/subject.py": "into memory",
     "export/bank.py": "into memory",

@@ -47,6 +47,15 @@ ALLOWED = {
         "runtime.machine",
         "runtime.media",
     ),
+    "offline/tracker": (
+        "offline.tracker",
+        *SHARED_OFFLINE,
+        "offline.people",
+        "offline.track",
+        "offline.head_model",
+        *TRACKED,
+        "runtime.media",
+    ),
     "offline/track": ("offline.track", *SHARED_OFFLINE, *TRACKED, "runtime.machine", "runtime.media"),
     "offline/warp": ("offline.warp", "offline.head_model", "offline.precision", "runtime.contract"),
     "offline/tri2plane": (

@@ -22,6 +22,7 @@ from offline.track.performance import fit_performance
 from offline.track.see import Seen, see
 from offline.track.video import usual_focal
 from runtime.contract.head_model import HeadModel
+from runtime.tracking.reader import CoefficientReader
 from runtime.tracking.slide import Slide
 
 PICTURE = slice(0, 2)
@@ -29,7 +30,10 @@ PICTURE = slice(0, 2)
 
 def measure(seen: Seen, model: HeadModel, slide: Slide | None = None) -> Motion:
     """The motion in a video and what the model's axes leave of it; `slide` is the shipped one if None."""
-    return motion_of(fit_performance(seen.observations(usual_focal(seen, model)), seen.times, model, slide))
+    reader = CoefficientReader.load()
+    return motion_of(
+        fit_performance(seen.observations(usual_focal(seen, model)), seen.times, model, slide, reader=reader)
+    )
 
 
 def left_out(canonical: Path, seen: dict[str, Seen]) -> Iterator[tuple[str, Motion]]:

@@ -147,10 +147,10 @@ def develop(
 
 
 @cache
-def directions() -> Array:
-    """[26, 3], spread evenly over the sphere without its lowest part (Fibonacci's spiral)."""
-    steps = np.arange(AROUND) + 0.5
-    y = 1 - steps * (1.75 / AROUND)
+def directions(count: int = AROUND) -> Array:
+    """[count, 3], spread evenly over the sphere without its lowest part (Fibonacci's spiral)."""
+    steps = np.arange(count) + 0.5
+    y = 1 - steps * (1.75 / count)
     angle = steps * np.pi * (3 - np.sqrt(5))
     across = np.sqrt(1 - y * y)
     return np.stack([np.sin(angle) * across, y, np.cos(angle) * across], 1).astype(np.float32)

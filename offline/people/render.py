@@ -63,8 +63,13 @@ class Render(NamedTuple):
         return (rgb.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def render(model: Model, state: DriveState, camera: Camera, size: int, lighting: Lighting | None = None) -> Render:
-    """Render a square picture of `size` pixels; `lighting` is the person's own by default."""
+def render(
+    model: Model, state: DriveState, camera: Camera, size: int, lighting: Lighting | None = None, around: int = AROUND
+) -> Render:
+    """Render a square picture of `size` pixels; `lighting` is the person's own by default.
+
+    The surroundings' light comes from `around` directions: fewer are quicker and grainier.
+    """
     light = lighting or LIGHTINGS[model.person.lighting]
     pose, head = state.pose, model.surface.head
     places, moved = model.vertices(state.expression)
@@ -77,7 +82,7 @@ def render(model: Model, state: DriveState, camera: Camera, size: int, lighting:
     normal[:count] = vertex_normals(world[:count], model.surface.triangles)
     rows, surroundings = light.arrays()
     focus = (pose[:, :3] @ MIDDLE + pose[:, 3]).astype(np.float32)
-    ambient = _ambient(world, normal, model.coarse, *hair.thinned(hair_world), surroundings, focus)
+    ambient = _ambient(world, normal, model.coarse, *hair.thinned(hair_world), surroundings, focus, around)
     for _ in range(3):
         # Few directions leave grain on the skin.
         ambient[:count] = model.links @ ambient[:count]
@@ -170,13 +175,13 @@ def _screen(world: Array, camera: Camera, wide: int) -> Array:
 
 def _ambient(
     world: Array, normal: Array, triangles: NDArray[np.int32], hair: Array, starts: NDArray[np.int32],
-    surroundings: Array, focus: Array,
+    surroundings: Array, focus: Array, around: int,
 ) -> Array:  # fmt: skip
     """Light from all around [V, 3] that reaches the vertices past one another, past hair and clothes."""
     out = np.zeros_like(world)
     # Each direction stands for its share of the sphere; divided by π as all light here.
-    share = 4 * np.pi * 0.875 / AROUND / np.pi
-    for towards in directions():
+    share = 4 * np.pi * 0.875 / around / np.pi
+    for towards in directions(around):
         matrix = shadow_matrix(towards, AROUND_SIZE, focus)
         depth = depths_from(matrix, AROUND_SIZE, world, triangles, hair, starts, 1)
         radiance = (share * radiance_from(surroundings, towards)).astype(np.float32)

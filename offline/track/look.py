@@ -16,6 +16,7 @@ from runtime.contract.axes import Array
 from runtime.contract.head_model import FACE_VERTICES, VERTICES
 from runtime.media.reading import VideoReader
 from runtime.tracking.mesh import FaceMesh
+from runtime.tracking.reader import CoefficientReader
 
 LONGEST, MOST = 600.0, 36_000
 """Seconds and frames that are looked at: 8 kB a frame stay in memory, and more brings an avatar little."""
@@ -47,6 +48,8 @@ class Looks:
     """[M], the same of the face alone, where the frame before shows one."""
     landmarks: Array
     """[M, 478, 3], u and v as fractions of the whole picture, z relative to its width."""
+    seen: Array
+    """[M, n], what the tracker's network made of the face (`CoefficientReader.look`)."""
     sharpness: Array
     """[M], variance of the Laplacian of the face, at one size for all."""
     brightness: Array
@@ -72,6 +75,7 @@ class _Row(NamedTuple):
     change: float
     stir: float
     landmarks: Array | None
+    seen: Array | None
     sharpness: float
     brightness: Array | None
     other: float
@@ -84,6 +88,7 @@ def look_at(video: Path, progress: bool = True) -> Looks:
     rows: list[_Row] = []
     before: tuple[Picture, Array | None] | None = None
     next_look, limited = -np.inf, False
+    coefficients = CoefficientReader.load()
     with FaceMesh() as mesh, VideoReader(video) as reader:
         for seconds, rgb in tqdm(reader, "landmarks", reader.frames, unit="frame", disable=not progress):
             if len(rows) == MOST or (rows and seconds - rows[0].time > LONGEST):
@@ -96,20 +101,23 @@ def look_at(video: Path, progress: bool = True) -> Looks:
                 next_look = seconds + OTHERS_EVERY
                 other = _other(mesh.faces(rgb), found, width / height)
             change, stir = (np.inf, np.inf) if before is None else _changes(rgb, *before)
-            rows.append(_Row(seconds, change, stir, found, *_texture(rgb, found), other, width, height))
+            seen = None if found is None else coefficients.look(rgb, found)
+            rows.append(_Row(seconds, change, stir, found, seen, *_texture(rgb, found), other, width, height))
             before = rgb, found
     return _stacked(rows, limited)
 
 
 def _stacked(rows: list[_Row], limited: bool) -> Looks:
-    times, change, stir, landmarks, sharpness, brightness, other, widths, heights = zip(*rows, strict=True)
+    times, change, stir, landmarks, seen, sharpness, brightness, other, widths, heights = zip(*rows, strict=True)
     width, height, scale = common_size(widths, heights)
     no_face, no_light = np.full((VERTICES, 3), np.nan), np.full(FACE_VERTICES, np.nan)
+    unseen = np.full(next((len(each) for each in seen if each is not None), 0), np.nan)
     return Looks(
         np.array(times, np.float64),
         np.array(change, np.float32),
         np.array(stir, np.float32),
         np.array([no_face if each is None else each for each in landmarks], np.float32),
+        np.array([unseen if each is None else each for each in seen], np.float32),
         np.array(sharpness, np.float32),
         np.array([no_light if each is None else each for each in brightness], np.float32),
         np.array(other, np.float32),

@@ -12,6 +12,7 @@ from runtime.tracking.bounded import Floats
 from runtime.tracking.fit import COEFFICIENTS, Observation, Solution
 from runtime.tracking.identity import IdentityEstimator
 from runtime.tracking.person import Person
+from runtime.tracking.reader import CoefficientReader
 from runtime.tracking.slide import Slide
 
 IDENTITY_FRAMES = 240
@@ -43,12 +44,13 @@ def fit_performance(
     model: HeadModel,
     slide: Slide | None = None,
     segments: NDArray[np.integer] | None = None,
+    reader: CoefficientReader | None = None,
 ) -> Performance:
     """The fit of consecutive frames at `times` (seconds); it starts afresh with every segment [N], a shot's number.
 
     Some frames, spread over the video, settle the identity and the level of open eyes; then all frames are fitted.
     """
-    person = Person(model, slide)
+    person = Person(model, slide, reader)
     step = max(len(observations) // IDENTITY_FRAMES, 1)
     for _ in range(IDENTITY_ROUNDS):
         identity = IdentityEstimator(len(model.identity), memory=IDENTITY_FRAMES)

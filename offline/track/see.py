@@ -64,6 +64,8 @@ class Seen:
     """[N], seconds."""
     landmarks: Array
     """[N, 478, 3], fractions of the whole picture."""
+    seen: Array
+    """[N, n], what the tracker's network made of each face."""
     segments: NDArray[np.intp]
     """[N], from 0 up; nothing may be smoothed or carried on from one to the next."""
     width: int
@@ -92,12 +94,16 @@ class Seen:
             index=[self.index[i] for i in chosen],
             times=self.times[chosen],
             landmarks=self.landmarks[chosen],
+            seen=self.seen[chosen],
             segments=self.segments[chosen],
             verdicts=verdicts,
         )
 
     def observations(self, focal: float) -> list[Observation]:
-        return [Observation.of(each, self.width, self.height, focal) for each in self.landmarks]
+        return [
+            Observation.of(landmarks, self.width, self.height, focal, seen)
+            for landmarks, seen in zip(self.landmarks, self.seen, strict=True)
+        ]
 
     def runs(self) -> list[Run]:
         """What is dropped, in order of time."""
@@ -114,6 +120,7 @@ def see(video: Path, progress: bool = True) -> Seen:
         index.tolist(),
         looks.times[index].astype(np.float32),
         looks.landmarks[index],
+        looks.seen[index],
         segments[index],
         looks.width,
         looks.height,

@@ -33,6 +33,7 @@ from runtime.contract.axes import Array, Camera
 from runtime.contract.head_model import HeadModel
 from runtime.errors import BadInput
 from runtime.media.reading import read_frames
+from runtime.tracking.reader import CoefficientReader
 
 FIRST_FOCAL = 1.2
 OVERLAY = "overlay.mp4"
@@ -65,7 +66,8 @@ def track_video(
     # 2. Fit the head model: one focal length and identity, pose and expression of every frame.
     model = head_model or HeadModel.load()
     focal = focal or usual_focal(seen, model)
-    performance = fit_performance(seen.observations(focal), seen.times, model, segments=seen.segments)
+    reader = CoefficientReader.load()
+    performance = fit_performance(seen.observations(focal), seen.times, model, segments=seen.segments, reader=reader)
     seen = seen.only(performance.frames)
     if len(seen.index) < 2:
         raise BadInput(f"No head fits the face in '{video}'; use a video that shows the whole face.")

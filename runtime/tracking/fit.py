@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.contract.axes import Array
 from runtime.contract.drive import DETAIL, EXPRESSIONS
 from runtime.contract.head_model import (
     BROW,
@@ -46,6 +47,12 @@ SPREADS = {
     "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25, "mouthUpperUpLeft": 0.35, "mouthUpperUpRight": 0.35,
     "noseSneerLeft": 0.35, "noseSneerRight": 0.35, "mouthDimpleLeft": 0.3, "mouthDimpleRight": 0.3,
 }  # fmt: skip
+STABLE = (
+    *EYE_CORNERS["right"], *EYE_CORNERS["left"], 168, 6, 197, 195, 5, 10, 151, 338, 109, 67, 297, 103, 332, 54, 284,
+    21, 251, 162, 389, 127, 356, 234, 454, 93, 323, 94, 2,
+)  # fmt: skip
+"""Landmarks that expressions move least."""
+POSE_STEPS = 3
 EXPRESSION_COST = 0.3
 """Prior on the named axes: a Gaussian, wider for what faces do often, and a small price that keeps at rest those that
 explain nothing."""
@@ -60,13 +67,17 @@ class Observation:
 
     points: Floats
     """[478, 3]; x and y are tangents, z is MediaPipe's relative depth on the same scale."""
+    seen: Array | None = None
+    """What `CoefficientReader.look` made of the picture; None where there is none."""
 
     @classmethod
-    def of(cls, landmarks: NDArray[np.floating], width: int, height: int, focal: float) -> Observation:
+    def of(
+        cls, landmarks: NDArray[np.floating], width: int, height: int, focal: float, seen: Array | None = None
+    ) -> Observation:
         """From landmarks [478, 3] (u, v in 0..1, z relative to the width) of a picture whose focal length is `focal`
         times its width."""
         scale = np.array([1.0, -height / width, -1.0]) / focal
-        return cls((np.asarray(landmarks, np.float64) - [0.5, 0.5, 0.0]) * scale)
+        return cls((np.asarray(landmarks, np.float64) - [0.5, 0.5, 0.0]) * scale, seen)
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,10 @@ class FaceFit:
         spread = np.array([SPREADS.get(name, EXPRESSION_SPREAD) for name in EXPRESSIONS] + [DETAIL_SPREAD] * DETAIL)
         self._prior = 1 / spread**2
         self._cost = np.repeat([EXPRESSION_COST, 0.0], [len(EXPRESSIONS), DETAIL])
+        self._no_axes = np.empty((3, 0, len(self._subset)))
+        stable = np.isin(self._subset, STABLE)
+        self._stable = np.concatenate([np.tile(stable, 3), np.zeros(len(self._upper_lip), bool)])
+        self._stable_centre = stable / stable.sum()
         self.lower = np.repeat([0.0, -3.0], [len(EXPRESSIONS), DETAIL])
         self.upper = np.repeat([1.0, 3.0], [len(EXPRESSIONS), DETAIL])
         self.set_identity(np.zeros(len(model.identity)))
@@ -124,16 +139,41 @@ class FaceFit:
 
     def start(self, observation: Observation) -> Solution:
         """A first pose by aligning the neutral face to the landmarks as if seen from far away."""
-        model = self.neutral[self._subset]
-        seen = observation.points[self._subset]
-        weights = self._centre[:, None]
-        model_mean, seen_mean = (weights * model).sum(0), (weights * seen).sum(0)
-        model, seen = model - model_mean, seen - seen_mean
-        u, singular, vt = np.linalg.svd((weights * seen).T @ model)
-        turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-        rotation = u @ turn @ vt
-        distance = float((weights * model**2).sum() / (singular * turn.diagonal()).sum())
-        place = np.array([seen_mean[0] * distance, seen_mean[1] * distance, -distance]) - rotation @ model_mean
+        return self._aligned(observation, self._centre)
+
+    def posed(self, observation: Observation) -> Solution:
+        """The neutral face in the pose that the landmarks show which expressions move least; it depends on nothing
+        that was seen before."""
+        solution = self._aligned(observation, self._stable_centre)
+        for _ in range(POSE_STEPS):
+            jacobian, residual = self._linearised(observation, solution, self._no_axes)
+            jacobian, residual = jacobian[:, self._stable], residual[self._stable]
+            step = np.linalg.solve(jacobian @ jacobian.T + 1e-6 * np.eye(POSE), jacobian @ residual)
+            solution = moved(solution, np.concatenate([step, np.zeros(COEFFICIENTS)]))
+        return solution
+
+    def left(self, observation: Observation, solution: Solution, landmarks: NDArray[np.intp]) -> Floats:
+        """How far some of the landmarks [n, 3] are from the fitted face, along the head's axes, dm. Depth is
+        MediaPipe's, less the mean difference."""
+        placed = solution.place(self.shape(solution)[landmarks])
+        depth, distance = -placed[:, 2:], -solution.translation[2]
+        seen = observation.points[landmarks]
+        away = np.empty_like(placed)
+        away[:, :2] = distance * (seen[:, :2] - placed[:, :2] / depth)
+        deep = distance * seen[:, 2] - placed[:, 2]
+        away[:, 2] = deep - deep.mean()
+        return away @ solution.rotation
+
+    def misfit(self, observation: Observation, solution: Solution) -> float:
+        """How far the landmarks are from the fitted face in the picture, root mean square in standard deviations."""
+        _, residual = self._linearised(observation, solution, self._no_axes)
+        return float(np.sqrt(2 * np.square(residual[: 2 * self.landmarks]).mean()))
+
+    def _aligned(self, observation: Observation, weights: Floats) -> Solution:
+        model, seen = self.neutral[self._subset], observation.points[self._subset]
+        rotation, scale, shift = similarity(model, seen, weights)
+        # Depth is relative: the head's middle is one unit away.
+        place = (shift - [0.0, 0.0, weights @ seen[:, 2] + 1.0]) / scale
         return Solution(rotation, place, np.zeros(COEFFICIENTS))
 
     def solve(
@@ -267,3 +307,19 @@ def moved(solution: Solution, step: Floats) -> Solution:
     return Solution(
         rotation @ solution.rotation, solution.translation + step[3:POSE], solution.coefficients + step[POSE:]
     )
+
+
+def similarity(model: Floats, seen: Floats, weights: Floats) -> tuple[Floats, float, Floats]:
+    """Rotation [3, 3], scale and shift [3] that take `model` [n, 3] nearest to `seen` [n, 3]: scale · R m + shift.
+
+    `weights` [n] sum to 1 (Umeyama, Least-squares estimation of transformation parameters, 1991, with the scale of the
+    way back, from `seen` to `model`).
+    """
+    weights = weights[:, None]
+    model_mean, seen_mean = (weights * model).sum(0), (weights * seen).sum(0)
+    model, seen = model - model_mean, seen - seen_mean
+    u, singular, vt = np.linalg.svd((weights * seen).T @ model)
+    turn = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * turn) @ vt
+    scale = float((singular * turn).sum() / (weights * model**2).sum())
+    return rotation, scale, seen_mean - scale * rotation @ model_mean

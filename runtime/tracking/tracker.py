@@ -16,7 +16,9 @@ from runtime.tracking.fit import Observation, Solution
 from runtime.tracking.identity import IdentityEstimator
 from runtime.tracking.mesh import FaceMesh
 from runtime.tracking.person import Person
+from runtime.tracking.reader import CoefficientReader
 from runtime.tracking.rest import RestPose
+from runtime.tracking.trust import Trust
 
 FOCAL = 1.2
 """Focal length over the picture's width that is assumed where none is known."""
@@ -28,6 +30,8 @@ INTRODUCTION = 4
 grimace."""
 FORGET = 5.0
 """Seconds without a face after which whoever comes is taken for somebody else."""
+LOOK_EVERY = 2
+"""Every so manyth frame is looked at by the network."""
 GAP = 0.5
 """Seconds without a face after which the next fit starts afresh."""
 
@@ -56,10 +60,12 @@ class FaceTracker:
         self._model = model or HeadModel.load()
         self._focal = focal or FOCAL
         self._mesh = FaceMesh()
-        self._fitter = FaceFitter(self._model)
+        self._reader = CoefficientReader.load()
+        self._fitter = FaceFitter(self._model, self._reader)
         self._last: float | None = None
         self._person = 0
         self._changes = 0
+        self._frames = 0
 
     def __enter__(self) -> FaceTracker:
         return self
@@ -93,7 +99,9 @@ class FaceTracker:
         if away or self._mesh.changes != self._changes:
             self._meet()
         self._last = timestamp
-        state = self._fitter.fit(Observation.of(landmarks, rgb.shape[1], rgb.shape[0], self._focal), timestamp)
+        seen = None if self._frames % LOOK_EVERY else self._reader.look(rgb, landmarks)
+        self._frames += 1
+        state = self._fitter.fit(Observation.of(landmarks, rgb.shape[1], rgb.shape[0], self._focal, seen), timestamp)
         if state is None:
             return None
         seconds = {"detect": found - began, "fit": time.perf_counter() - found}
@@ -101,9 +109,10 @@ class FaceTracker:
 
     def _meet(self) -> None:
         """Takes whoever comes for somebody new."""
-        self._fitter = FaceFitter(self._model)
+        self._fitter = FaceFitter(self._model, self._reader)
         self._person += 1
         self._changes = self._mesh.changes
+        self._frames = 0
 
     def close(self) -> None:
         """Frees MediaPipe; the tracker cannot be used afterwards."""
@@ -113,8 +122,9 @@ class FaceTracker:
 class FaceFitter:
     """From one person's landmarks to drive states, learning identity and rest on the way."""
 
-    def __init__(self, model: HeadModel) -> None:
-        self._person = Person(model)
+    def __init__(self, model: HeadModel, reader: CoefficientReader | None = None) -> None:
+        self._person = Person(model, reader=reader)
+        self._trust = Trust()
         self._identity = IdentityEstimator(len(model.identity))
         self._rest = RestPose()
         self._frames = 0
@@ -134,10 +144,12 @@ class FaceFitter:
             self._learn(observation, solution)
             solution = self._person.follow(observation, 0.0) or solution
         self._learn(observation, solution)
+        misfit = self._person.face.misfit(observation, solution)
+        shown = self._trust.eased(solution, misfit, self._person.visible, elapsed)
         rotation, translation = self._rest.relative(solution, elapsed)
         return DriveState(
-            solution.coefficients[: len(EXPRESSIONS)].astype(np.float32),
-            solution.coefficients[len(EXPRESSIONS) :].astype(np.float32),
+            shown[: len(EXPRESSIONS)].astype(np.float32),
+            shown[len(EXPRESSIONS) :].astype(np.float32),
             quaternion_from_rotation(rotation),
             translation.astype(np.float32),
             timestamp,

@@ -60,8 +60,9 @@ def seen(clip: Clip) -> Seen:
     assert clip.landmarks is not None
     times = np.arange(30) / 25
     segments = np.array([0] * 10 + [1] * 10)
+    seen, notes = np.zeros((20, 2), np.float32), ["A & note."]
     return Seen(
-        index, times[index].astype(np.float32), clip.landmarks, segments, 640, 480, times, verdicts, ["A & note."]
+        index, times[index].astype(np.float32), clip.landmarks, seen, segments, 640, 480, times, verdicts, notes
     )
 
 

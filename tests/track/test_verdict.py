@@ -42,6 +42,7 @@ def clean() -> Looks:
         np.full(COUNT, 1.0, np.float32),
         np.full(COUNT, 1.0, np.float32),
         np.array([landmarks(x=x) for x in places], np.float32),
+        np.zeros((COUNT, 2), np.float32),
         np.full(COUNT, 100.0, np.float32),
         np.tile(someone(0), (COUNT, 1)).astype(np.float32),
         np.where(np.arange(COUNT) % 5 == 0, 0.0, np.nan).astype(np.float32),

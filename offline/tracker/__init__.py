@@ -1,0 +1,1 @@
+"""What the live tracker learns from studio people, whose coefficients are known."""
