@@ -81,9 +81,8 @@ class Lens(nn.Module):
 
     def laid_out(self, seen: Tensor) -> Tensor:
         """Seen pictures [B, C, P, P] as pictures: what undoes `looked_at`."""
-        return F.grid_sample(
-            seen, self.layout(seen).expand(len(seen), -1, -1, -1), padding_mode="border", align_corners=False
-        )
+        layout = self.layout(seen).expand(seen.shape[0], -1, -1, -1)
+        return F.grid_sample(seen, layout, padding_mode="border", align_corners=False)
 
     def layout(self, like: Tensor) -> Tensor:
         """[1, P, P, 2], where each pixel of a picture of `like`'s size is seen, -1..1 as `grid_sample` wants it."""

@@ -17,6 +17,7 @@ class LoadedAvatar:
         chosen = choose(engine, bundle)
         self.manifest: Manifest = bundle.manifest
         self.thumbnail: bytes = bundle.files["thumbnail.png"]
+        self.engine_name: str = chosen.engine.name
         self.engine: str = chosen.reason
         """Which engine runs it and why."""
         self._graph, self._bank = chosen.graph, chosen.bank

@@ -1,4 +1,4 @@
-"""`mien demo`: the demo avatar on a web page; takes the options of `mien serve`."""
+"""`mien demo`: the demo avatars on a web page; takes the options of `mien serve`."""
 
 from __future__ import annotations
 

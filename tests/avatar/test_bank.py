@@ -1,4 +1,4 @@
-"""What a bank adds to the planes: by hand, on bundles that do not fit, and on the demo avatar's own planes."""
+"""What a bank adds to the planes: by hand, on bundles that do not fit, and on an avatar's own planes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from offline.studio.performance import performance
 from runtime.avatar.bank import BankPlanes, BankSession, planes_of
-from runtime.commands.demo import DEMO
 from runtime.contract.axes import portrait_camera
 from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import BANK_FILE, Bundle, GraphInfo, Tensor, read_bundle
@@ -24,11 +23,10 @@ from runtime.driving.mixer import Mixer
 from runtime.driving.repertoire import ATTACK, Repertoire
 from runtime.driving.sources import Player, Stream
 from runtime.errors import BundleError
-from tests.avatar.banked_demo import MADE, BankedDemo
+from tests.avatar.banked_avatar import BANKED, MADE, BankedAvatar
 from tests.contract.test_bundle import manifest
 
 FPS = 30
-needs_demo = pytest.mark.skipif(not DEMO.is_file(), reason="there is no demo bundle")
 
 
 def weighted(*values: float) -> DriveState:
@@ -130,37 +128,34 @@ def test_a_bank_that_unpacks_too_large_is_refused(small: BankPlanes, monkeypatch
 
 
 @pytest.fixture(scope="module")
-def demo() -> BankedDemo:
-    return BankedDemo()
+def avatar() -> BankedAvatar:
+    return BankedAvatar()
 
 
-@needs_demo
-def test_the_demo_avatar_ships_with_a_bank() -> None:
-    shipped = read_bundle(DEMO)
-    played = {e.name: e for e in shipped.manifest.bank}
+def test_a_distilled_bank_is_small() -> None:
+    banked = read_bundle(BANKED)
+    played = {e.name: e for e in banked.manifest.bank}
     assert len(played) >= 8 and played["tongue out"].drive == "tongueOut"
-    assert len(shipped.files[BANK_FILE]) / len(played) <= 2e6
+    assert len(banked.files[BANK_FILE]) / len(played) <= 2e6
 
 
-@needs_demo
-def test_at_full_weight_the_head_is_the_stored_one(demo: BankedDemo) -> None:
+def test_at_full_weight_the_head_is_the_stored_one(avatar: BankedAvatar) -> None:
     """As far as 8 bits go: half a step of each channel."""
     for k, (expression, head) in enumerate(MADE):
         weights = np.eye(BANK, dtype=np.float32)[k]
-        shown = demo.planes(DriveState(coefficients(expression.given), bank=weights))
-        wanted = demo.planes(DriveState(coefficients(head)))
+        shown = avatar.planes(DriveState(coefficients(expression.given), bank=weights))
+        wanted = avatar.planes(DriveState(coefficients(head)))
         for name, level in shown.items():
-            assert np.abs(level - wanted[name]).max() <= 0.51 * demo.bank.scales[name][k].max()
+            assert np.abs(level - wanted[name]).max() <= 0.51 * avatar.bank.scales[name][k].max()
 
 
-@needs_demo
-def test_what_lies_between_is_a_head_and_no_double_exposure(demo: BankedDemo) -> None:
+def test_what_lies_between_is_a_head_and_no_double_exposure(avatar: BankedAvatar) -> None:
     """Seen from the side, a chin that opens leaves one outline. A cross-fade of the two pictures leaves two, with all
     between them half transparent."""
     side, given = portrait_camera(np.radians(60), 0.0), MADE[1][0].given
 
     def seen(weight: float) -> NDArray[np.uint8]:
-        return demo.render(DriveState(coefficients(given), bank=weighted(0, weight).bank), side)
+        return avatar.render(DriveState(coefficients(given), bank=weighted(0, weight).bank), side)
 
     closed, half, opened = (seen(weight) for weight in (0.0, 0.5, 1.0))
     ends = max(half_transparent(closed), half_transparent(opened))
@@ -179,22 +174,21 @@ class Still:
         return DriveState(timestamp=now)
 
 
-@needs_demo
-def test_no_prompt_moves_the_picture_more_than_three_times_what_live_driving_does(demo: BankedDemo) -> None:
+def test_no_prompt_moves_the_picture_more_than_three_times_what_live_driving_does(avatar: BankedAvatar) -> None:
     """Mean absolute difference of frames at 30 fps. What is not shown is how often both look the same."""
     repertoire = Repertoire([expression for expression, _ in MADE])
-    live = changes(demo, performance(16, FPS, seed=3))
+    live = changes(avatar, performance(16, FPS, seed=3))
     for expression, _ in MADE:
         player = Player("prompt")
         mixer = Mixer(Still(), [Stream("camera")], [player], repertoire=repertoire)
         mixer.sample(0.0)
         player.play(parse(expression.name, repertoire.lexicon).timeline, 0.0)
         times = np.arange(0, ATTACK + 2 / FPS, 1 / FPS)  # it falls more slowly than it rises
-        shown = changes(demo, [mixer.sample(float(t)).state for t in times])
+        shown = changes(avatar, [mixer.sample(float(t)).state for t in times])
         assert 0.02 < shown.max() <= 3 * np.median(live)
 
 
-def changes(demo: BankedDemo, states: list[DriveState]) -> NDArray[np.float64]:
+def changes(avatar: BankedAvatar, states: list[DriveState]) -> NDArray[np.float64]:
     """Mean absolute difference of each picture to the one before, 0..255."""
-    pictures = [demo.render(state).astype(np.float64) for state in states]
+    pictures = [avatar.render(state).astype(np.float64) for state in states]
     return np.array([np.abs(b - a).mean() for a, b in itertools.pairwise(pictures)])

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from runtime.commands import main as cli
-from runtime.commands.demo import DEMO
+from runtime.commands.demo import DEMO, DEMOS
 from runtime.contract.bundle import read_bundle
 from runtime.errors import BadInput, MienError, Unavailable
 from tests.commands.calling import LIMIT, MIEN, ROOT, start
@@ -37,19 +37,20 @@ def test_every_error_class_has_its_own_status() -> None:
     assert (MienError.code, BadInput.code, Unavailable.code) == (1, 2, 3)
 
 
-def test_the_demo_bundle_is_small_and_synthetic() -> None:
-    manifest = read_bundle(DEMO).manifest
-    assert DEMO.stat().st_size < 30e6
+@pytest.mark.parametrize("bundle", DEMOS, ids=lambda b: b.stem)
+def test_the_demo_bundles_are_small_and_synthetic(bundle: Path) -> None:
+    manifest = read_bundle(bundle).manifest
+    assert bundle.stat().st_size < 20e6
     assert manifest.picture == 512 and "synthetic" in manifest.consent.lower()
 
 
-def test_demo_serves_the_demo_avatar_and_prints_its_address() -> None:
+def test_demo_serves_the_demo_avatars_and_prints_its_address() -> None:
     port = free_port()
     with start("demo", "--port", str(port), "--engine", "openvino") as process:
         assert process.stdout is not None
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
         with urlopen(f"http://127.0.0.1:{port}/api/avatars", timeout=LIMIT) as response:
-            assert [avatar["name"] for avatar in json.load(response)["avatars"]] == [read_bundle(DEMO).manifest.name]
+            assert [avatar["name"] for avatar in json.load(response)["avatars"]] == ["mira", "amon"]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=LIMIT)
     assert process.returncode == 0
@@ -97,7 +98,7 @@ def renamed(bundle: Path, name: str) -> Path:
 def test_two_bundles_of_one_name_are_refused_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", str(DEMO), str(DEMO), "--port", str(free_port())]) == 2
     error = capsys.readouterr().err
-    assert "are both named 'demo'; bake one of them with another --name" in error and error.count("\n") == 1
+    assert "are both named 'mira'; bake one of them with another --name" in error and error.count("\n") == 1
 
 
 FAKE = """

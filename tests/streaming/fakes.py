@@ -31,7 +31,7 @@ class FakeAvatar:
 
     size = SIZE
     thumbnail = b"\x89PNG"
-    engine = "none"
+    engine = engine_name = "none"
 
     def __init__(self, cost: float = 0.0, name: str = "fake") -> None:
         self.cost = cost

@@ -1,8 +1,12 @@
-"""The demo avatar with another bank, made of its own planes, whose heads are so known exactly."""
+"""An avatar with another bank, made of its own planes, whose heads are so known exactly.
+
+Its planes are not in the face's own space, so an expression of theirs moves the picture as a distilled head does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +14,14 @@ from numpy.typing import NDArray
 
 from runtime.avatar.bank import LEVELS, BankPlanes, BankSession, planes_of
 from runtime.avatar.chain import Inputs
-from runtime.commands.demo import DEMO
 from runtime.contract.axes import Camera
 from runtime.contract.bank import BankExpression
 from runtime.contract.bundle import GRAPHS, read_bundle
 from runtime.contract.drive import DriveState, coefficients
 from runtime.engines.onnxruntime import OnnxRuntimeEngine
 
+BANKED = Path(__file__).parent / "banked.mien"
+"""A synthetic subject's avatar with fourteen distilled expressions."""
 TONGUE = BankExpression("tongue out", "a tongue", {"jawOpen": 0.5}, "tongueOut")
 SCREAM = BankExpression("scream", "a scream", {"browInnerUp": 0.5})
 MADE = (
@@ -26,11 +31,11 @@ MADE = (
 """Expressions, and the coefficients whose planes stand for their distilled heads."""
 
 
-class BankedDemo:
-    """Renders the demo avatar, with `bank` added where a bundle's generator adds it."""
+class BankedAvatar:
+    """Renders the avatar, with `bank` added where a bundle's generator adds it."""
 
     def __init__(self) -> None:
-        bundle, engine = read_bundle(DEMO), OnnxRuntimeEngine()
+        bundle, engine = read_bundle(BANKED), OnnxRuntimeEngine()
         self._graphs = {
             name: engine.load(bundle.files[f"{name}.onnx"], bundle.manifest.graphs[name]) for name in GRAPHS
         }
