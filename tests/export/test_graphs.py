@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from export.bake import bake, enough_cells
 from export.fast_rendering import FastRenderer
 from export.graphs import GeneratorGraph, SuperResolutionGraph, enlarging_kernel
+from export.onnx_export import export_graph
 from export.parity import trial_states
 from export.subject import Trained, drive_tensors
 from offline.tri2plane.checkpoint import Run
@@ -97,6 +98,21 @@ def test_super_resolution_equals_the_module(request: pytest.FixtureRequest, lens
         expected = run.averaged.finished(Rendered(features, alpha, alpha))
         got = SuperResolutionGraph(run.averaged)(features, alpha)
     assert (got[0].float() / 255 - expected[0].permute(1, 2, 0)).abs().max() <= 0.5 / 255 + 1e-5
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_a_lens_is_baked_for_any_batch(face_run: Run, engine: str) -> None:
+    """Traced with two pictures, run with one."""
+    model, preset = face_run.averaged, face_run.averaged.preset
+    graph = SuperResolutionGraph(model)
+    torch.manual_seed(0)
+    features = torch.rand(2, preset.features, preset.rays, preset.rays)
+    given = {"features": features, "alpha": torch.rand(2, 1, preset.rays, preset.rays)}
+    onnx, info = export_graph(graph, given, graph.outputs, graph.float32)
+    made = ENGINES[engine]().load(onnx, info).new_session().run({k: v[:1].numpy() for k, v in given.items()})["rgba"]
+    with torch.no_grad():
+        expected = graph(*(v[:1] for v in given.values())).numpy()
+    assert np.abs(made.astype(int) - expected).mean() < 3  # as `HALF_DB`: engines may work in half precision
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
