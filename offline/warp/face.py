@@ -46,7 +46,7 @@ SOFT = 0.25
 """dm over which a head that the picture cuts off above ends."""
 SPREAD: Sequence[Sequence[Crowd]] = (((0.0, 0.5, 0.8),), ((0.33, 0.25, 0.45), (-0.45, 0.25, 0.4)), ())
 """Along x, y and z: where planes hold the head larger, over how much, and by how many dm each way (`chart.crowded`):
-the face, in it the eyes and the mouth. A texel is there about as wide as rays through the lens are apart."""
+the face, in it the eyes and the mouth. A texel is there hardly wider than rays through the lens are apart."""
 GAP = 0.06
 """Between two patches, and between them and the head, dm of the planes."""
 LARGEST = 2.2

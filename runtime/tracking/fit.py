@@ -166,7 +166,8 @@ class FaceFit:
 
     def misfit(self, observation: Observation, solution: Solution) -> float:
         """How far the landmarks are from the fitted face in the picture, root mean square in standard deviations."""
-        _, residual = self._linearised(observation, solution, self._no_axes)
+        placed = solution.place(self.shape(solution)[self._subset]).T
+        residual = self._weighted(self._off(observation, placed, -solution.translation[2]))[0]
         return float(np.sqrt(2 * np.square(residual[: 2 * self.landmarks]).mean()))
 
     def _aligned(self, observation: Observation, weights: Floats) -> Solution:
@@ -267,18 +268,22 @@ class FaceFit:
         placed = turned + solution.translation[:, None]
         depth, distance = -placed[2], -solution.translation[2]
         tangents = placed[:2] / depth
-        seen = observation.points[self._subset].T
-        residual = np.empty((1, 3, len(depth)))
-        residual[0, :2] = distance * (seen[:2] - tangents)
-        deep = distance * seen[2] - placed[2]
-        residual[0, 2] = deep - self._centre @ deep
         moves = np.concatenate([_pose_moves(turned), np.tensordot(solution.rotation, axes, 1)], 1)
         jacobian = np.empty((moves.shape[1], 3, len(depth)))
         scale = distance / depth
         for i in range(2):
             jacobian[:, i] = moves[i] * scale + moves[2] * (tangents[i] * scale)
         jacobian[:, 2] = moves[2] - (moves[2] @ self._centre)[:, None]
-        return self._weighted(jacobian), self._weighted(residual)[0]
+        return self._weighted(jacobian), self._weighted(self._off(observation, placed, distance))[0]
+
+    def _off(self, observation: Observation, placed: Floats, distance: float) -> Floats:
+        """How far the landmarks are from where they should be seen, for a face `placed` [3, n]: [1, 3, n]."""
+        seen = observation.points[self._subset].T
+        residual = np.empty((1, 3, placed.shape[1]))
+        residual[0, :2] = distance * (seen[:2] + placed[:2] / placed[2])
+        deep = distance * seen[2] - placed[2]
+        residual[0, 2] = deep - self._centre @ deep
+        return residual
 
     def _weighted(self, rows: Floats) -> Floats:
         """[C, 3, n] to [C, 3 n + 5]: landmarks by their weights, then the heights of the gap between the lips."""

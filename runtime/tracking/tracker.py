@@ -31,7 +31,7 @@ grimace."""
 FORGET = 5.0
 """Seconds without a face after which whoever comes is taken for somebody else."""
 LOOK_EVERY = 2
-"""Every so manyth frame is looked at by the network."""
+"""The network looks at one frame of so many."""
 GAP = 0.5
 """Seconds without a face after which the next fit starts afresh."""
 

@@ -14,11 +14,14 @@ from urllib.request import urlopen
 import pytest
 
 from runtime.commands import main as cli
+from runtime.commands import serve_cli
 from runtime.commands.demo import DEMO, DEMOS
-from runtime.contract.bundle import read_bundle
+from runtime.contract.bundle import Bundle, read_bundle
 from runtime.errors import BadInput, MienError, Unavailable
+from tests.avatar.banked_avatar import BANKED
 from tests.commands.calling import LIMIT, MIEN, ROOT, start
 from tests.end_to_end.process import free_port
+from tests.streaming.fakes import FakeAvatar
 
 
 def test_the_dispatcher_names_the_nearest_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +124,20 @@ def test_several_bundles_are_served_and_their_addresses_printed(tmp_path: Path) 
         process.terminate()
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_the_engine_is_tried_once_for_avatars_of_the_same_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def fake(bundle: Bundle, engine: str) -> FakeAvatar:
+        asked.append(engine)
+        return FakeAvatar(name=bundle.manifest.name)
+
+    monkeypatch.setattr("runtime.avatar.loaded.LoadedAvatar", fake)
+    serve_cli._load([DEMO, renamed(tmp_path / "other.mien", "Somebody Else"), BANKED], "auto")
+    assert asked == ["auto", FakeAvatar.engine_name, "auto"]
 
 
 WRITES = """

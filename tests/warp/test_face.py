@@ -134,6 +134,23 @@ def test_natural_expressions_do_not_fold(warp: FaceWarp, given: dict[str, float]
     assert float(area[used & face].quantile(0.001)) > 0
 
 
+@pytest.mark.parametrize(
+    ("place", "wide", "high"), [((0.33, 0.3), 2.5, 1.9), ((0.0, -0.45), 1.8, 2.0), ((1.6, -1.9), 4.5, 5.3)], ids=str
+)
+def test_texels_are_smallest_where_people_look(
+    atlas: FaceAtlas, place: tuple[float, float], wide: float, high: float
+) -> None:
+    """Width and height, mm, at an eye, the mouth and a shoulder, of 128 that cover a head with long hair and shoulders;
+    evenly they would be 3.5 × 3.3."""
+    box = FaceWarp(atlas, torch.tensor([[-2.23, -2.55, -1.35], [2.26, 1.71, 1.0]])).box
+    step = 0.01
+    for axis, size in enumerate((wide, high)):
+        ends = [[torch.tensor(place[k] + by * (k == axis)) for k in range(2)] + [torch.zeros(())] for by in (0.0, step)]
+        room = float(spread(ends[1])[axis] - spread(ends[0])[axis]) / step
+        texel = float(box[1, axis] - box[0, axis]) / 128 / room
+        assert 100 * texel == pytest.approx(size, abs=0.1)
+
+
 def test_an_open_mouth_shows_its_patches(warp: FaceWarp) -> None:
     """Upper teeth where they are in the skull, lower teeth where the jaw takes them back to."""
     expression = coefficients({"jawOpen": 0.6, "mouthUpperUpLeft": 1.0, "mouthUpperUpRight": 1.0})
