@@ -20,7 +20,15 @@ from export.fast_warp import FastFaceWarp
 from offline.tri2plane.decoder import Decoder
 from offline.tri2plane.lens import Lens
 from offline.tri2plane.model import Tri2Plane
-from offline.tri2plane.rendering import composite_weights, even_depths, guided_interval
+from offline.tri2plane.rendering import (
+    NARROW_ROOM,
+    NOWHERE,
+    composite_weights,
+    even_depths,
+    guided_interval,
+    met_interval,
+    united,
+)
 from offline.warp.neck import head_share
 from runtime.contract.axes import PLANE_AXES
 
@@ -109,16 +117,24 @@ class FastRenderer(nn.Module):
         side = rays // size
         self.register_buffer("guide_pixels", _pixels(size, model.lens))
         self.register_buffer("cell_pixels", _cells(_pixels(rays, model.lens), size).contiguous())
-        cell, within = torch.arange(size**2)[:, None].expand(-1, side**2), torch.arange(side**2).expand(size**2, -1)
-        places = torch.empty(2, rays * rays, dtype=torch.long)
-        places[:, _cells(torch.arange(rays * rays)[None], size).reshape(-1)] = torch.stack([cell, within]).flatten(1)
-        self.register_buffer("places", places)
+        self.register_buffer("places", _places(rays, size))
+        if model.preset.narrows:
+            narrow = model.preset.narrow_rays
+            self.register_buffer("narrow_pixels", _cells(_pixels(narrow, model.lens), size).contiguous())
+            self.register_buffer("narrow_places", _places(narrow, size))
+            across = torch.arange(side) * narrow // rays
+            self.register_buffer("within_narrow", (across[:, None] * (narrow // size) + across).reshape(-1))
 
     guide_pixels: Tensor
     cell_pixels: Tensor
     """[2, cells, side²], (u, v) of each cell's pixels."""
     places: Tensor
     """[2, R²], each pixel's cell and its number within it."""
+    narrow_pixels: Tensor
+    narrow_places: Tensor
+    """The same two of the rays that narrow the guide's intervals."""
+    within_narrow: Tensor
+    """[side²], which of its cell's narrowing rays stands for each pixel of a cell."""
 
     def forward(
         self,
@@ -138,8 +154,11 @@ class FastRenderer(nn.Module):
         chosen = worth.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
         pixels = self.cell_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)  # [2, B, K·side²]
         rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
-        sub = self.cell_pixels.shape[2]
-        near, far = (t.gather(1, chosen)[..., None].expand(-1, -1, sub).reshape(1, -1) for t in (near, far))
+        ends = near.gather(1, chosen), far.gather(1, chosen)
+        if preset.narrows:
+            near, far = self._narrowed(fine, chosen, ends, pose, intrinsics, extrinsics, warped)
+        else:
+            near, far = (_spread(end, self.cell_pixels.shape[2]) for end in ends)
         # 2. Their samples
         depths, step = even_depths(near, far, preset.samples, jitter=False)
         sigma, feature = self._density(fine, rays, depths[0], pose, warped, (near + far) / 2)
@@ -149,7 +168,7 @@ class FastRenderer(nn.Module):
         depth = (weights * depths[0]).sum(0)
         depth = depth / alpha.clamp(min=1e-3) * (alpha > 1e-3)
         # 3. Back into the picture
-        index = self._index(chosen)
+        index = _index(chosen, self.places, self.cell_pixels.shape[1:]).reshape(b, preset.rays, preset.rays)
         rest = self.place(_rows((alpha, depth)).t(), index)
         return self.place_colours(colour, index), rest[:, :1], rest[:, 1:]
 
@@ -160,16 +179,6 @@ class FastRenderer(nn.Module):
         """The most cells that any of B pictures fills; the planes are those of the first level, [B, 3, H, W, C]."""
         worth = self._guide(coarse, pose, intrinsics, extrinsics, warped)[2]
         return int((worth > 0.02).sum(1).max())
-
-    def _index(self, chosen: Tensor) -> Tensor:
-        """Which of the B·K·side² rendered rays each pixel shows, [B, R, R], for the chosen cells [B, K]; the number
-        after the last where the pixel's cell was not rendered."""
-        b, k = chosen.shape
-        sub, rays = self.cell_pixels.shape[2], self.preset.rays
-        order = torch.arange(b * k, device=chosen.device).reshape(b, k)
-        nowhere = torch.full((b, self.cell_pixels.shape[1]), b * k, device=chosen.device)
-        slot = nowhere.scatter(1, chosen, order)[:, self.places[0]]
-        return (slot * sub + self.places[1]).clamp(max=b * k * sub).reshape(b, rays, rays)
 
     def _guide(
         self, coarse: Tensor, pose: Tensor, intrinsics: Tensor, extrinsics: Tensor, warped: Warped
@@ -188,6 +197,39 @@ class FastRenderer(nn.Module):
         opacity = weights.sum(1).reshape(b, 1, size, size)
         worth = opacity + F.max_pool2d(opacity, 3, 1, 1)  # a cell beside the head counts, one of the head counts more
         return near, far, worth.reshape(b, -1)
+
+    def _narrowed(
+        self,
+        fine: Tensor,
+        chosen: Tensor,
+        ends: tuple[Tensor, Tensor],
+        pose: Tensor,
+        intrinsics: Tensor,
+        extrinsics: Tensor,
+        warped: Warped,
+    ) -> tuple[Tensor, Tensor]:
+        """Near and far [1, B·K·side²] of the rays of the chosen cells [B, K], from `ends` [B, K] of each cell."""
+        b, size, sub = pose.shape[0], self.preset.narrow_rays, self.narrow_pixels.shape[2]
+        pixels = self.narrow_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)
+        rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
+        low, high = (_spread(end, sub) for end in ends)
+        depths, step = even_depths(low, high, self.preset.narrow_samples, jitter=False)
+        sigma = self._density(fine, rays, depths[0], pose, warped, (low + high) / 2)[0]
+        weights = composite_weights((sigma * step[0])[None])
+        index = _index(chosen, self.narrow_places, self.narrow_pixels.shape[1:])
+        found = []
+        for met, beyond in zip(met_interval(weights, depths, step, NARROW_ROOM), (NOWHERE, -NOWHERE), strict=True):
+            everywhere = F.pad(met[0], (0, 1), value=beyond).index_select(0, index.reshape(-1))
+            found.append(everywhere.reshape(b, 1, size, size))
+        cells = self.preset.guide_rays
+        near, far = (
+            _cells(t.reshape(b, -1), cells).gather(1, chosen[..., None].expand(-1, -1, sub)).reshape(1, -1)
+            for t in united(*found)
+        )
+        nothing = near >= far
+        near, far = torch.where(nothing, depths[0, :1], near), torch.where(nothing, depths[0, -1:], far)
+        near, far = (t.reshape(-1, sub).index_select(1, self.within_narrow).reshape(1, -1) for t in (near, far))
+        return near, far
 
     def _density(
         self,
@@ -279,6 +321,31 @@ def _cells(pixels: Tensor, size: int) -> Tensor:
     """[X, R²] row by row → [X, size², side²], cell by cell of size × size."""
     x, side = pixels.shape[0], int(pixels.shape[1] ** 0.5) // size
     return pixels.reshape(x, size, side, size, side).permute(0, 1, 3, 2, 4).reshape(x, size * size, side * side)
+
+
+def _places(rays: int, size: int) -> Tensor:
+    """[2, rays²], the cell of size² that each of the rays is in, and its number there."""
+    side = rays // size
+    cell, within = torch.arange(size**2)[:, None].expand(-1, side**2), torch.arange(side**2).expand(size**2, -1)
+    places = torch.empty(2, rays * rays, dtype=torch.long)
+    places[:, _cells(torch.arange(rays * rays)[None], size).reshape(-1)] = torch.stack([cell, within]).flatten(1)
+    return places
+
+
+def _index(chosen: Tensor, places: Tensor, cells: Sequence[int]) -> Tensor:
+    """Which of the B·K·side² rays in chosen cells [B, K] each of the rays at `places` is, [B, R²]; the number after the
+    last where its cell was not chosen. `cells` are how many there are, and how many rays are in each."""
+    b, k = chosen.shape
+    count, sub = cells
+    order = torch.arange(b * k, device=chosen.device).reshape(b, k)
+    nowhere = torch.full((b, count), b * k, device=chosen.device)
+    slot = nowhere.scatter(1, chosen, order)[:, places[0]]
+    return (slot * sub + places[1]).clamp(max=b * k * sub)
+
+
+def _spread(per_cell: Tensor, count: int) -> Tensor:
+    """[B, K] → [1, B·K·count], each value for all rays of its cell."""
+    return per_cell[..., None].expand(-1, -1, count).reshape(1, -1)
 
 
 def _pixels(size: int, lens: Lens | None) -> Tensor:

@@ -16,6 +16,7 @@ from offline.warp.face import (
     BALL,
     BEFORE,
     EYE_PATCH,
+    EYES_LARGER,
     FACE_U,
     FACE_Y,
     FALLOFF,
@@ -55,8 +56,8 @@ class FastFaceWarp(nn.Module):
         here = (deep > NEAREST).to(x.dtype)
         under = ((out + (SHELL + FALLOFF)) / FALLOFF).clamp(0, 1) * here
         share = under * under * (3 - 2 * under)
-        above, top = by_upper > by_lower.clamp(max=0), by_upper > by_lower
-        moved = [p + share * torch.where(above, u, w) for p, u, w in zip(points, upper_back, lower_back, strict=True)]
+        top = by_upper > by_lower
+        moved = [p + share * torch.where(top, u, w) for p, u, w in zip(points, upper_back, lower_back, strict=True)]
         near = ~((out > BEFORE) & (deep > NEAREST))
         face_here = ((x / clear).abs() < FACE_U) & (y > FACE_Y[0]) & (y < FACE_Y[1])
         inside = near | ~face_here
@@ -83,11 +84,12 @@ class FastFaceWarp(nn.Module):
         ]
         off_ball = [p - torch.where(rightwards, r, w) for p, r, w in zip(points, *self.eyes, strict=True)]
         beside = eye & (sum(o * o for o in off_ball) > BALL**2)
+        enlarge = torch.where(eye, EYES_LARGER * self.enlarge, self.enlarge)
         for axis in range(2):
             (own, there) = (self._chosen(eye, rightwards, top, axis, k) for k in range(2))
             half = torch.where(eye, EYE_PATCH[axis] / 2, MOUTH_PATCH[axis] / 2)
             off = torch.maximum(torch.minimum(local[axis] - own, half), -half)
-            moved[axis] = torch.where(between, there + self.enlarge * off, moved[axis])
+            moved[axis] = torch.where(between, there + enlarge * off, moved[axis])
         moved[2] = torch.where(between, local[2], moved[2])
         return (moved[0], moved[1], moved[2]), torch.where(between, (near & ~(beside & (out > 0))).to(x.dtype), held)
 

@@ -53,7 +53,7 @@ def main(folder: Path, iterations: int = 20) -> DistilledHead:
     )  # fmt: skip
     networks = replace(
         PRESETS["lite"], trunk=(8, 8, 8), plane_channels=8, features=8, hidden=16, rays=16, picture=64, guide_rays=8,
-        sr_channels=8, sr_blocks=2,
+        narrow_rays=16, sr_channels=8, sr_blocks=2,
     )  # fmt: skip
     views = list(grid(preset.azimuths, preset.elevations))
     head = DistilledHead(HeadRenderer(networks, torch.tensor(HEAD_BOX)), fresh_planes(networks, stream(0)))

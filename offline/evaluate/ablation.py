@@ -25,8 +25,9 @@ from runtime.errors import BadInput
 from runtime.machine import machine
 
 REDUCED = replace(
-    PRESETS["lite"], name="ablation", trunk=(64, 64, 48, 32, 16), plane_channels=12, rays=64, guide_rays=16, cells=256
-)
+    PRESETS["lite"], name="ablation", trunk=(64, 64, 48, 32, 16), plane_channels=12, rays=64, guide_rays=16,
+    narrow_rays=32, cells=256,
+)  # fmt: skip
 """Small enough that four trainings are a matter of an hour or two on two cores; planes of 32², 64² and 128²."""
 FIGURES = ("psnr", "ssim", "flip", "f_lmd_px", "lpips", "sharpness_balance")
 

@@ -23,6 +23,7 @@ from offline.evaluate.avatars import ShownAvatar
 from offline.evaluate.combinations import COMBINATIONS, Coefficients
 from offline.evaluate.pictures import Picture, eight_bit
 from offline.files import write_png
+from offline.landmarks import still_landmarks
 from offline.people import DEMOS, Model, Person, prepared, render
 from offline.pool import in_processes
 from runtime.contract.axes import Array, portrait_camera
@@ -119,7 +120,7 @@ def measure_axes(
             theirs = _read(truth / shot.file)
             camera = portrait_camera(math.radians(VIEWS[shot.view]))
             ours = _resized(avatar.show(shot.state, camera))
-            faces[shot.name, shot.view] = _landmarks(mesh, theirs), _landmarks(mesh, ours)
+            faces[shot.name, shot.view] = still_landmarks(mesh, theirs), still_landmarks(mesh, ours)
             if shot.view == "front" and _in_sheet(shot):
                 sheet.append((shot.name, _side_by_side(theirs, ours)))
     return AxesReport({"subject": subject.name, "avatar": avatar.name, "engine": avatar.engine} | compare(faces), sheet)
@@ -228,12 +229,6 @@ def _render_shot(subject: Person, place: Path, shot: Shot) -> None:
     camera = portrait_camera(math.radians(VIEWS[shot.view]))
     rgb = render(_model(subject), shot.state, camera, SIZE).over((1.0, 1.0, 1.0))
     write_png(place / shot.file, rgb[..., ::-1])
-
-
-def _landmarks(mesh: FaceMesh, rgb: Pixels) -> Array | None:
-    """Of a picture by itself: without what a picture before it showed."""
-    mesh.reset()
-    return mesh.detect(rgb, 0.0)
 
 
 def _read(path: Path) -> Pixels:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from offline.evaluate.identity import FaceIdentity
 from offline.evaluate.pictures import Picture, eight_bit
+from offline.landmarks import still_landmarks
 from offline.perceptual import Lpips
 from offline.tri2plane.checkpoint import CPU
 from runtime.errors import Unavailable
@@ -43,9 +44,8 @@ class Judges:
         self._mesh.close()
 
     def landmarks(self, picture: Picture) -> Landmarks | None:
-        """[478, 3] of the face, without the memory of another picture; None where none is found."""
-        self._mesh.reset()
-        return self._mesh.detect(eight_bit(picture), 0.0)
+        """[478, 3] of the face (`still_landmarks`); None where none is found."""
+        return still_landmarks(self._mesh, eight_bit(picture))
 
     @torch.no_grad()
     def lpips(self, prediction: Picture, truth: Picture) -> float | None:

@@ -19,6 +19,7 @@ from offline.tri2plane.generator import StyleGenerator
 from offline.tri2plane.lens import Lens, face_frame, pixel_centres
 from offline.tri2plane.presets import Preset
 from offline.tri2plane.rendering import (
+    NARROW_ROOM,
     camera_rays,
     composite_weights,
     even_depths,
@@ -140,7 +141,8 @@ class PlaneRenderer(nn.Module):
 
     def interval(
         self,
-        level: Tensor,
+        levels: Sequence[Tensor],
+        upto: int,
         pose: Tensor,
         intrinsics: Tensor,
         extrinsics: Tensor,
@@ -148,19 +150,23 @@ class PlaneRenderer(nn.Module):
         face: Warped | None = None,
         window: Window | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Near and far [B, rays²] for the fine samples: where the density of one level is, or, with a preset that has
-        no guide, where the box can be. Carries no gradient."""
-        guided = self.preset.guide_samples > 0
-        size = self.preset.guide_rays * rays // self.preset.rays if guided else rays
+        """Near and far [B, rays²] for the fine samples: where the density is, or, with a preset that has no guide,
+        where the box can be. The guide sees the coarsest level, what narrows its intervals the levels up to `upto`.
+        Carries no gradient."""
         with torch.no_grad():
-            near, far = (t[:, None].expand(-1, size * size) for t in self.near_far(pose, extrinsics))
-            if not guided:
-                return near, far
-            origins, directions = camera_rays(intrinsics, extrinsics, size, self.places(size, intrinsics, window))
-            depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
-            world = origins[:, None, None] + directions[:, None] * depths[..., None]
-            weights = composite_weights(self.density([level], world, pose, face)[0] * step)
-            return guided_interval(weights, depths, step, size, rays)
+            near, far = (t[:, None] for t in self.near_far(pose, extrinsics))
+            sizes = [size * rays // self.preset.rays for size, _ in self.preset.guides] + [rays]
+            near, far = (t.expand(-1, sizes[0] ** 2) for t in (near, far))
+            for number, (_, samples) in enumerate(self.preset.guides):
+                size, planes = sizes[number], self._fetched(levels, upto) if number else levels[:1]
+                origins, directions = camera_rays(intrinsics, extrinsics, size, self.places(size, intrinsics, window))
+                depths, step = even_depths(near, far, samples, jitter=False)
+                world = origins[:, None, None] + directions[:, None] * depths[..., None]
+                middle = origins[:, None] + directions * ((near + far) / 2)[..., None] if number else None
+                weights = composite_weights(self.density(planes, world, pose, face, middle)[0] * step)
+                room = NARROW_ROOM if number else 1.0
+                near, far = guided_interval(weights, depths, step, size, sizes[number + 1], room)
+            return near, far
 
     def render(
         self,
@@ -175,7 +181,7 @@ class PlaneRenderer(nn.Module):
     ) -> Rendered:
         """Render rays × rays with the levels up to `upto` (0 is the coarsest), guided by level 0: the picture as it is
         seen, or a window of it."""
-        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, rays, face, window)
+        near, far = self.interval(levels, upto, pose, intrinsics, extrinsics, rays, face, window)
         cast = camera_rays(intrinsics, extrinsics, rays, self.places(rays, intrinsics, window))
         return self._composed(self._fetched(levels, upto), cast, near, far, pose, face)
 
@@ -193,7 +199,7 @@ class PlaneRenderer(nn.Module):
         `active` numbers the squares, row by row, that carry a gradient; the others are detached. None: all carry one.
         """
         preset, count = self.preset, self.preset.patches
-        near, far = self.interval(levels[0], pose, intrinsics, extrinsics, preset.rays, face)
+        near, far = self.interval(levels, len(levels) - 1, pose, intrinsics, extrinsics, preset.rays, face)
         places = self.places(preset.rays, intrinsics, None)
         origins, directions = camera_rays(intrinsics, extrinsics, preset.rays, places)
         planes = self._fetched(levels, len(levels) - 1)
@@ -240,7 +246,7 @@ class PlaneRenderer(nn.Module):
             return self.compose(*given)
         return checkpoint(self.compose, *given, use_reentrant=False)
 
-    def _fetched(self, levels: list[Tensor], upto: int) -> list[Tensor]:
+    def _fetched(self, levels: Sequence[Tensor], upto: int) -> Sequence[Tensor]:
         """The planes that a point is looked up in to be seen with the levels up to `upto`."""
         return levels[upto : upto + 1] if self.preset.lateral == "planes" else levels[: upto + 1]
 

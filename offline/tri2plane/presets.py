@@ -10,7 +10,7 @@ from offline.config import Count, Fixed, OneOf, Whole, Within, checked, from_map
 from runtime.errors import BadInput
 
 LEVELS = 3
-ONCE: dict[str, Any] = {"warp": "neck", "encoder": (16, 32, 64, 64), "lens": 1.0}
+ONCE: dict[str, Any] = {"warp": "neck", "encoder": (16, 32, 64, 64), "lens": 1.0, "narrow_samples": 0}
 """What a run has that was begun before these were settings, where that is not their default."""
 LATERAL = ("planes", "features")
 SUPER_RESOLUTION = ("light", "unet")
@@ -70,7 +70,7 @@ class Preset:
     """Frequencies of the view direction's positional encoding."""
     rays: Count = 128
     """Width and height of the rendered feature map."""
-    lens: Annotated[float, Within(1, 8)] = 4.0
+    lens: Annotated[float, Within(1, 8)] = 3.0
     """How many times closer rays are over the face than far from it; 1 for evenly spread ones."""
     patches: Count = 1
     """The whole feature map is rendered in `patches`² squares, one after the other, which bounds the memory."""
@@ -80,6 +80,10 @@ class Preset:
     """Width and height of the guide: density of the first level alone, which tells the fine samples where to be."""
     guide_samples: Annotated[int, Within(0, 128)] = 16
     """Samples along a ray of the guide, evenly from near to far; 0 for no guide: the fine samples then are even too."""
+    narrow_rays: Count = 64
+    """Width and height of what narrows the guide's intervals: density of all levels, within these."""
+    narrow_samples: Annotated[int, Within(0, 128)] = 8
+    """Samples along a ray of it; 0 where the guide's intervals stand."""
     cells: Count = 608
     """How many of the guide's cells a baked renderer fills, the most opaque first; the rest of the picture is empty."""
     super_resolution: Annotated[str, OneOf(SUPER_RESOLUTION)] = "light"
@@ -101,6 +105,22 @@ class Preset:
             raise BadInput(f"'picture' ({self.picture}) must be a multiple of 'rays' ({self.rays})")
         if self.rays % self.patches or (self.guide_samples and self.rays % self.guide_rays):
             raise BadInput(f"'rays' ({self.rays}) must be a multiple of 'patches' and 'guide_rays'")
+        if self.narrows and (self.rays % self.narrow_rays or self.narrow_rays % self.guide_rays):
+            raise BadInput(
+                f"'narrow_rays' ({self.narrow_rays}) must divide 'rays' ({self.rays}) and be a multiple of "
+                f"'guide_rays' ({self.guide_rays})"
+            )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether the guide's intervals are narrowed."""
+        return self.guide_samples > 0 and self.narrow_samples > 0
+
+    @property
+    def guides(self) -> tuple[tuple[int, int], ...]:
+        """Rays to a side and samples along a ray of what leads the fine samples, one after the other."""
+        both = ((self.guide_rays, self.guide_samples), (self.narrow_rays, self.narrow_samples))
+        return both[: (self.guide_samples > 0) + self.narrows]
 
     @property
     def embedded(self) -> int:
@@ -143,20 +163,20 @@ class Preset:
 
 def decoder_work(preset: Preset) -> int:
     """Points at which one picture asks the decoder, the guide's included."""
-    return preset.rays**2 * preset.samples + preset.guide_rays**2 * preset.guide_samples
+    return preset.rays**2 * preset.samples + sum(size**2 * samples for size, samples in preset.guides)
 
 
 LITE = Preset("lite")
 LIVE = Preset(
     "live", trunk=(256, 256, 192, 128, 96, 64, 32), plane_channels=16,
-    rays=512, lens=1.0, patches=4, samples=7, guide_rays=64, guide_samples=16, cells=2432,
+    rays=512, lens=1.0, patches=4, samples=7, guide_rays=64, guide_samples=16, narrow_rays=128, cells=2432,
 )  # fmt: skip
 PAPER = Preset(
     "paper", warp="neck", motion_map=128, encoder=(32, 64, 128, 256), encoder_norm=True, embedding=256,
     mapping=(256, 256), trunk=(256, 256, 256, 256, 256, 192, 96, 48), trunk_size=4, residual_trunk=True,
     plane_channels=32, mixing=2, lateral="features", hidden=128, density_hidden=128, direction_bands=4, rays=512,
     lens=1.0, patches=4, samples=64,
-    guide_rays=1, guide_samples=0, super_resolution="unet",
+    guide_rays=1, guide_samples=0, narrow_samples=0, super_resolution="unet",
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {

@@ -41,6 +41,11 @@ def even_depths(near: Tensor, far: Tensor, samples: int, jitter: bool) -> tuple[
     return near[:, None] + (index + offset) * step, step
 
 
+NOWHERE = 1e3
+"""dm, a depth beyond any."""
+NARROW_ROOM = 0.5
+"""`met_interval`'s room where the guide sees what the fine samples see. A hard wall's front may be half a step before
+that; what is trained so is soft over more than a step."""
 OPAQUE = 128.0
 """Optical thickness through which float32 sees nothing: exp(-OPAQUE) is 0."""
 
@@ -59,28 +64,39 @@ def composite_weights(optical: Tensor) -> Tensor:
     return torch.exp(-(before @ optical)) * (1 - torch.exp(-optical))
 
 
-def guided_interval(weights: Tensor, depths: Tensor, step: Tensor, size: int, rays: int) -> tuple[Tensor, Tensor]:
-    """Where along each of rays² fine rays to sample, from the guide's weights and depths [B, S, size²].
-
-    A guide ray that met anything spans mean ± 2 deviations of its depths and one of its steps more; each fine ray takes
-    the union over the 3×3 guide rays around it, so that silhouettes keep both the near and the far surface. Where
-    nothing was met, the whole range stands. Returns near and far [B, rays²].
-    """
-    b = weights.shape[0]
+def met_interval(weights: Tensor, depths: Tensor, step: Tensor, room: float) -> tuple[Tensor, Tensor]:
+    """Near and far [B, N] of what rays met, from weights and depths [B, S, N] and steps [B, 1, N] along them: mean ± 2
+    deviations and `room` steps more, within their samples. Near is `NOWHERE` and far its negative where they met
+    nothing."""
     opacity = weights.sum(1)
     share = weights / opacity.clamp(min=1e-6)[:, None]
     mean = (share * depths).sum(1)
     deviation = (share * (depths - mean[:, None]) ** 2).sum(1).clamp(min=0).sqrt()
-    reach = 2 * deviation + step[:, 0]
-    low, high = depths[:, 0], depths[:, -1]
+    reach = 2 * deviation + room * step[:, 0]
     met = opacity > 0.02
-    near = torch.where(met, torch.maximum(mean - reach, low), high).reshape(b, 1, size, size)
-    far = torch.where(met, torch.minimum(mean + reach, high), low).reshape(b, 1, size, size)
-    near, far = -F.max_pool2d(-near, 3, 1, 1), F.max_pool2d(far, 3, 1, 1)
-    low, high = low.reshape(b, 1, size, size), high.reshape(b, 1, size, size)
+    near = torch.where(met, torch.maximum(mean - reach, depths[:, 0]), NOWHERE)
+    return near, torch.where(met, torch.minimum(mean + reach, depths[:, -1]), -NOWHERE)
+
+
+def united(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each ray's near and far [B, 1, n, n] those of the 3×3 rays around it together."""
+    return -F.max_pool2d(-near, 3, 1, 1), F.max_pool2d(far, 3, 1, 1)
+
+
+def guided_interval(
+    weights: Tensor, depths: Tensor, step: Tensor, size: int, rays: int, room: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Where along each of rays² fine rays to sample, from the guide's weights and depths [B, S, size²].
+
+    A guide ray spans what it met (`met_interval`); each fine ray takes the union over the 3×3 guide rays around it, so
+    that silhouettes keep both the near and the far surface. Where nothing was met, the whole range stands. Returns near
+    and far [B, rays²].
+    """
+    b, up = weights.shape[0], rays // size
+    near, far = united(*(t.reshape(b, 1, size, size) for t in met_interval(weights, depths, step, room)))
+    low, high = (depths[:, end].reshape(b, 1, size, size) for end in (0, -1))
     nothing = near >= far
     near, far = torch.where(nothing, low, near), torch.where(nothing, high, far)
-    up = rays // size
     near, far = (t.repeat_interleave(up, 2).repeat_interleave(up, 3).reshape(b, -1) for t in (near, far))
     return near, far
 

@@ -14,6 +14,7 @@ import io
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sparse
@@ -36,7 +37,7 @@ REACH = 0.3
 """dm above and below an opening over which its two sheets differ."""
 CLEAR = REACH + 0.03
 """dm from an opening where both sheets take all skin for theirs."""
-PART = 0.1
+PART = 0.03
 """dm by which an opening jaw parts skin that belongs to different lips."""
 CLAIM_SLOPE = 6.0
 """How fast an opening's rims close beside its corners, dm of y for one of u."""
@@ -45,8 +46,17 @@ REST = {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}
 FADE = 0.02
 """Weight of 'no displacement' against smoothness, where displacements are continued."""
 
-Opening = tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]
-"""Columns of nodes, and the upper and the lower rim's y in each, dm."""
+
+class Opening(NamedTuple):
+    """Where lids or lips part."""
+
+    columns: NDArray[np.intp]
+    """Of nodes that it crosses."""
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    """The rims' y in each, dm."""
+    ends: tuple[float, float]
+    """u of its corners."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def face_atlas(head: DenseHead, identity: NDArray[np.floating] | None = None) ->
     neutral = head.vertices(identity, rest).astype(np.float64)
     seen = _seen(head, neutral)
     lids = [_eye_opening(seen, part) for part in EYES]
-    lips = _mouth_opening(seen, head)
+    lips = _mouth_opening(seen, head, neutral)
     openings = [*lids, lips]
     skin = seen.skin[::FINE_ROWS, ::FINE_COLUMNS]
     radius = _continued(seen.radius[::FINE_ROWS, ::FINE_COLUMNS][..., None], skin)[..., 0]
@@ -111,7 +121,7 @@ def face_atlas(head: DenseHead, identity: NDArray[np.floating] | None = None) ->
         _continued(moves, (skin & ~other) | border, FADE, other, own) for own, other in ((above, below), (below, above))
     ]
     displacements = np.stack(sheets).reshape(2, ROWS, COLUMNS, len(EXPRESSIONS), 3).transpose(3, 0, 1, 2, 4)
-    corners = [(SIDES[lips[0][i]], lips[1][i]) for i in (0, -1)]
+    corners = [(lips.ends[i], lips.upper[i]) for i in (0, -1)]
     stored = displacements.astype(np.float16).astype(np.float32)  # as `save` rounds them
     return FaceAtlas(
         rest, radius.astype(np.float32), stored, _claims(openings), np.array(corners, np.float32),
@@ -193,12 +203,12 @@ def _eye_opening(seen: _Seen, part: Part) -> Opening:
     columns = np.flatnonzero(ball.any(0))
     low = ball[:, columns].argmax(0) - 0.5
     high = len(ball) - 0.5 - ball[::-1, columns].argmax(0)
-    return columns, _height(high), _height(low)
+    return Opening(columns, _height(high), _height(low), (SIDES[columns[0]], SIDES[columns[-1]]))
 
 
-def _mouth_opening(seen: _Seen, head: DenseHead) -> Opening:
+def _mouth_opening(seen: _Seen, head: DenseHead, neutral: NDArray[np.float64]) -> Opening:
     """Where the jaw parts skin that touches: the lips' line."""
-    lips = head.landmarks(head.mean)[[61, 291, 0, 17]]
+    lips = head.landmarks(neutral)[[61, 291, 0, 17]]
     falls = seen.carried(head.expression[INDEX["jawOpen"]][None])[:, ::FINE_COLUMNS, 0, 1]
     first, last = (round(float(c)) for c in column_of(lips[:2, 0], lips[:2, 2] + AXIS))
     high, low = (round(float(row) * FINE_ROWS) for row in row_of(lips[2:, 1]))
@@ -208,7 +218,10 @@ def _mouth_opening(seen: _Seen, head: DenseHead) -> Opening:
     inside = np.arange(wide.argmax(), len(wide) - wide[::-1].argmax())
     line = _height(low + parting[:, inside].argmax(0) + 0.5)
     line = np.convolve(np.pad(line, 1, "edge"), [0.25, 0.5, 0.25], "valid")
-    return columns[inside], line, line
+    columns = columns[inside]
+    corners = lips[:2, 0] / (lips[:2, 2] + AXIS)
+    ends = min(float(corners[0]), SIDES[columns[0]]), max(float(corners[1]), SIDES[columns[-1]])
+    return Opening(columns, line, line, ends)
 
 
 def _height(fine_row: NDArray[np.number]) -> NDArray[np.float64]:
@@ -219,7 +232,7 @@ def _sides(openings: list[Opening]) -> tuple[NDArray[np.bool_], NDArray[np.bool_
     """Nodes [ROWS, COLUMNS] that lie near and above an opening, and near and below one."""
     y = HEIGHTS[:, None]
     above, below = np.zeros((2, ROWS, COLUMNS), bool)
-    for columns, upper, lower in openings:
+    for columns, upper, lower, _ in openings:
         middle = (upper + lower) / 2
         above[:, columns] |= (y > middle) & (y < upper + REACH)
         below[:, columns] |= (y < middle) & (y > lower - REACH)
@@ -231,8 +244,8 @@ def _claims(openings: list[Opening]) -> Array:
     y = HEIGHTS[:, None]
     number = np.arange(COLUMNS)
     apart = []
-    for columns, upper, lower in openings:
-        beyond = np.maximum(SIDES[columns[0]] - SIDES, 0) + np.maximum(SIDES - SIDES[columns[-1]], 0)
+    for columns, upper, lower, ends in openings:
+        beyond = np.maximum(ends[0] - SIDES, 0) + np.maximum(SIDES - ends[1], 0)
         beside = CLAIM_SLOPE * beyond
         high, low = (np.interp(number, columns, rim) for rim in (upper, lower))
         near = np.maximum(np.maximum(y - high, low - y), beside)

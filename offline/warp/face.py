@@ -21,11 +21,11 @@ from offline.warp.chart import AXIS, COLUMNS, HEIGHTS, NEAREST, ROWS, SIDES, Cro
 from offline.warp.neck import NeckWarp
 from runtime.contract.drive import GAZE_PITCH, GAZE_YAW, INDEX
 
-STEPS = 4
+STEPS = 6
 """Newton steps; the residual is then below a tenth of a millimetre (tests/warp)."""
 SEARCH, SEARCH_STEP = 10, 3
 """How many places above and below a node are looked at for a start, and how many nodes apart."""
-LEAST_STRETCH = 0.15
+LEAST_STRETCH = 0.5
 """Least determinant of the map's Jacobian that a step believes."""
 FARTHEST = 6.0
 """Nodes that a step moves at most."""
@@ -37,20 +37,20 @@ BEFORE = 0.4
 """dm before the skin within which there may be anything, such as a tongue or glasses."""
 FACE_U, FACE_Y = 0.45, (-0.65, 0.55)
 """Where the chart shows the face without hair or beard, either side and from chin to brows."""
-EYE_PATCH = (0.36, 0.34)
+EYE_PATCH = (0.36, 0.26)
 MOUTH_PATCH = (0.84, 0.36)
 """Width and height, dm, of what a patch holds."""
 BITE = 0.12
 """How much of a mouth's patch lies on the other side of the lips' line, dm."""
 SOFT = 0.25
 """dm over which a head that the picture cuts off above ends."""
-SPREAD: Sequence[Sequence[Crowd]] = (((0.0, 0.5, 0.8),), ((0.33, 0.25, 0.45), (-0.45, 0.25, 0.4)), ())
+SPREAD: Sequence[Sequence[Crowd]] = (((0.0, 0.5, 1.5),), ((0.33, 0.25, 0.75), (-0.45, 0.25, 0.7)), ())
 """Along x, y and z: where planes hold the head larger, over how much, and by how many dm each way (`chart.crowded`):
 the face, in it the eyes and the mouth. A texel is there hardly wider than rays through the lens are apart."""
 GAP = 0.06
 """Between two patches, and between them and the head, dm of the planes."""
-LARGEST = 2.2
-"""Largest enlargement of a patch in the planes."""
+LARGEST, EYES_LARGER = 2.5, 1.6
+"""Largest enlargement of the mouth's patches in the planes, and by how much more eyes are enlarged."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class FaceWarp(nn.Module):
     def box(self) -> Tensor:
         """[2, 3], what the planes cover: the head's box, spread, and the patches above it."""
         box = torch.stack(spread(self.head_box.unbind(-1)), -1)
-        box[1, 1] = box[1, 1] + self.enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1]) + 2 * GAP
+        box[1, 1] = box[1, 1] + _patches_height(self.enlarge) + 2 * GAP
         return box
 
     @in_float32
@@ -190,7 +190,7 @@ class FaceWarp(nn.Module):
         out = torch.sqrt(x[..., 0] ** 2 + clear**2) - skin
         under = ((out + SHELL + FALLOFF) / FALLOFF).clamp(0, 1) * (deep > NEAREST)
         share = (under * under * (3 - 2 * under))[..., None]
-        above = by_upper > by_lower.clamp(max=0)
+        above = by_upper > by_lower
         moved = x + share * torch.where(above[..., None], upper_back, lower_back)
         before = (out > BEFORE) & (deep > NEAREST)
         face_here = ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1])
@@ -230,7 +230,8 @@ class FaceWarp(nn.Module):
         ball = torch.where((x[..., 0] < 0)[..., None], self.eyes[0], self.eyes[1])
         beside = eye & ((x - ball).square().sum(-1) > BALL**2)
         off = torch.maximum(torch.minimum(local[..., :2] - patch[..., 0, :], half), -half)
-        return torch.cat([patch[..., 1, :] + self.enlarge * off, local[..., 2:]], -1), beside
+        enlarge = torch.where(eye, EYES_LARGER * self.enlarge, self.enlarge)[..., None]
+        return torch.cat([patch[..., 1, :] + enlarge * off, local[..., 2:]], -1), beside
 
 
 def spread(point: Sequence[Tensor]) -> list[Tensor]:
@@ -244,20 +245,25 @@ def _about_x(angle: Tensor) -> Tensor:
 
 
 def _patches(head_box: Tensor, eyes: Tensor, mouth: Tensor) -> tuple[float, Tensor]:
-    """How much patches are enlarged, and their middles as `FaceWarp.patches` has them: a row above the spread box."""
-    width = 2 * EYE_PATCH[0] + 2 * MOUTH_PATCH[0]
+    """How much the mouth's patches are enlarged, and the middles of all as `FaceWarp.patches` has them: a row above the
+    spread box."""
     low, high = torch.stack(spread(head_box.unbind(-1)), -1)
-    enlarge = min(LARGEST, float(high[0] - low[0] - 5 * GAP) / width)
-    height = enlarge * max(EYE_PATCH[1], MOUTH_PATCH[1])
+    eye, lips = EYES_LARGER * EYE_PATCH[0], MOUTH_PATCH[0]
+    enlarge = min(LARGEST, float(high[0] - low[0] - 5 * GAP) / (2 * eye + 2 * lips))
+    height = _patches_height(enlarge)
     line = float(mouth[:, 1].mean())
     own = [eyes[0, :2].tolist(), eyes[1, :2].tolist(),
            [0.0, line - MOUTH_PATCH[1] / 2 + BITE], [0.0, line + MOUTH_PATCH[1] / 2 - BITE]]  # fmt: skip
     left = float(low[0]) + GAP
     placed = []
-    for wide in (EYE_PATCH[0], EYE_PATCH[0], MOUTH_PATCH[0], MOUTH_PATCH[0]):
+    for wide in (eye, eye, lips, lips):
         placed.append([left + enlarge * wide / 2, float(high[1]) + GAP + height / 2])
         left += enlarge * wide + GAP
     return enlarge, torch.stack([torch.tensor(own), torch.tensor(placed)], 1)
+
+
+def _patches_height(enlarge: float) -> float:
+    return enlarge * max(EYES_LARGER * EYE_PATCH[1], MOUTH_PATCH[1])
 
 
 def _nodes(like: Tensor) -> tuple[Tensor, Tensor]:

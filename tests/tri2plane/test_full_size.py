@@ -61,7 +61,7 @@ def test_one_patch_of_paper_at_full_size(paper: Tri2Plane) -> None:
     generated = time.perf_counter()
     assert [tuple(level.shape) for level in levels] == [(1, 3, 32, size, size) for size in (128, 256, 512)]
     pose, intrinsics, extrinsics = front_view()
-    near, far = paper.interval(levels[0], pose, intrinsics, extrinsics, 512)
+    near, far = paper.interval(levels, 0, pose, intrinsics, extrinsics, 512)
     origins, directions = camera_rays(intrinsics, extrinsics, 512)
     ray, low, high = (squares(t, 4)[5] for t in (directions, near, far))
     made = paper.compose(levels, (origins, ray), low, high, 64, pose)

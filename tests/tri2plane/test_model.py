@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -150,12 +151,17 @@ def test_a_solid_ball_is_where_its_surface_is(preset: Preset) -> None:
 
 
 def test_the_guide_makes_depth_finer_than_even_samples_would() -> None:
-    """Led, a solid wall is found to within an interval of the guide's, cut into the fine samples."""
+    """Led, a solid wall is found to within an interval of the guide's, cut into the fine samples. Narrowed, to within
+    half an interval of what narrows, by which a hard front may lie before the fine samples, and half of one of these."""
     front = 0.3
-    _, depth = rendered(Body(TINY_LIVE, 200.0, front, 1.0))
-    guide_step = (BOX[1, 2] - BOX[0, 2] + 0.2) / TINY_LIVE.guide_samples
-    # the guide meets the wall in one interval; the fine samples span that and one more to each side
-    assert (depth - (DISTANCE - front)).abs().max() < 2 * guide_step / TINY_LIVE.samples
+    guided = 2 * (BOX[1, 2] - BOX[0, 2] + 0.2) / TINY_LIVE.guide_samples  # the wall is met in one; one to each side
+    narrowed = guided / TINY_LIVE.narrow_samples
+    for preset, most in (
+        (replace(TINY_LIVE, narrow_samples=0), guided / TINY_LIVE.samples),
+        (TINY_LIVE, narrowed / 2 + narrowed / TINY_LIVE.samples / 2),
+    ):
+        _, depth = rendered(Body(preset, 200.0, front, 1.0))
+        assert (depth - (DISTANCE - front)).abs().max() < most
 
 
 def test_nothing_inside_runs_in_half_precision_on_any_device() -> None:

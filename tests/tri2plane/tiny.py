@@ -22,7 +22,7 @@ from runtime.contract.head_model import HeadModel
 TINY = Preset(
     "tiny", picture=64, warp="neck", motion_map=16, encoder=(16, 32, 64, 64), latent=4, style=16, trunk=(8, 8, 8),
     trunk_size=4, plane_channels=8, features=8, hidden=16, rays=16, lens=1.0, samples=4, guide_rays=8, guide_samples=6,
-    cells=64, sr_channels=8, sr_blocks=2,
+    narrow_rays=16, narrow_samples=4, cells=64, sr_channels=8, sr_blocks=2,
 )  # fmt: skip
 TINY_FACE = replace(TINY, name="tiny-face", warp="face", encoder=(), lens=4.0)
 DETAIL_RANGE = np.array([[-1.0] * DETAIL, [0.5] * DETAIL], np.float32)

@@ -11,7 +11,7 @@ from offline.tri2plane.presets import Preset
 from runtime.contract.axes import portrait_camera
 from tests.tri2plane.tiny import BOX, DETAIL_RANGE, TINY, TINY_FACE, mean_atlas
 
-TINY_LIVE = replace(TINY, name="tiny-live", rays=64, patches=4, guide_rays=16, cells=256)
+TINY_LIVE = replace(TINY, name="tiny-live", rays=64, patches=4, guide_rays=16, narrow_rays=32, cells=256)
 TINY_PAPER = replace(
     TINY, name="tiny-paper", encoder_norm=True, encoder=(8, 8, 8), embedding=12, mapping=(10, 14), residual_trunk=True,
     mixing=2, lateral="features", rays=64, patches=4, guide_rays=1, guide_samples=0, samples=8,

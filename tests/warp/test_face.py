@@ -15,7 +15,7 @@ from offline.head_model.dense import DenseHead, Part
 from offline.warp.atlas import REST as LIDS
 from offline.warp.atlas import FaceAtlas, _seen, face_atlas
 from offline.warp.chart import HEIGHTS
-from offline.warp.face import FaceWarp, Warped, spread
+from offline.warp.face import EYES_LARGER, FaceWarp, Warped, spread
 from runtime.contract.drive import EXPRESSIONS, coefficients
 from runtime.errors import BadInput
 
@@ -135,7 +135,7 @@ def test_natural_expressions_do_not_fold(warp: FaceWarp, given: dict[str, float]
 
 
 @pytest.mark.parametrize(
-    ("place", "wide", "high"), [((0.33, 0.3), 2.5, 1.9), ((0.0, -0.45), 1.8, 2.0), ((1.6, -1.9), 4.5, 5.3)], ids=str
+    ("place", "wide", "high"), [((0.33, 0.3), 2.1, 1.6), ((0.0, -0.45), 1.4, 1.6), ((1.6, -1.9), 5.3, 6.4)], ids=str
 )
 def test_texels_are_smallest_where_people_look(
     atlas: FaceAtlas, place: tuple[float, float], wide: float, high: float
@@ -177,7 +177,7 @@ def test_an_iris_stays_in_its_patch_while_the_eye_turns(warp: FaceWarp) -> None:
             iris = ball[neutral[ball, 2].argsort()[-6:]]
             back, held = taken_back(warp, moved[iris], expression)
             own, there = warp.patches[n]
-            placed = own + (back[:, :2] - there) / warp.enlarge
+            placed = own + (back[:, :2] - there) / (EYES_LARGER * warp.enlarge)
             assert held.all()
             off = np.abs(placed.numpy() - neutral[iris, :2]).max(1)
             assert (off < 1e-3).sum() >= len(iris) - 1  # one's rim may be under the lid
@@ -191,7 +191,8 @@ def test_eyes_turn_as_the_mesh_turns_them(warp: FaceWarp) -> None:
 
 
 def test_once_a_ray_is_close_to_once_a_point(warp: FaceWarp) -> None:
-    """For samples within a centimetre and a half of the middle, as a guide places them."""
+    """For samples within a centimetre and a half of the middle, as a guide places them; the planes hold the face up to
+    four times as large as it is."""
     expression = coefficients(EVERYDAY["laugh"])
     moved = HEAD.vertices(SOMEBODY, expression)
     middle = moved[outside(moved) & (moved[:, 1] > -0.75)][:, None]
@@ -202,7 +203,7 @@ def test_once_a_ray_is_close_to_once_a_point(warp: FaceWarp) -> None:
     each = warp(points, REST, made)[0]
     once = warp(points, REST, made, torch.from_numpy(middle[:, 0].astype(np.float32))[None])[0]
     off = (each - once).norm(dim=-1)
-    assert float(off.quantile(0.9)) < 0.02
+    assert float(off.quantile(0.9)) < 4 * 0.01
 
 
 def test_an_atlas_is_read_as_it_was_written(atlas: FaceAtlas, tmp_path: Path) -> None:
