@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ from offline.warp.atlas import FaceAtlas, _seen, face_atlas
 from offline.warp.chart import HEIGHTS
 from offline.warp.face import EYES_LARGER, FaceWarp, Warped, spread
 from runtime.contract.drive import EXPRESSIONS, coefficients
+from runtime.contract.head_model import LOWER_LIP_INNER, UPPER_LIP_INNER
 from runtime.errors import BadInput
 
 HEAD = DenseHead.load()
@@ -165,6 +167,25 @@ def test_an_open_mouth_shows_its_patches(warp: FaceWarp) -> None:
         placed = own + (back[shown, :2] - there) / warp.enlarge
         np.testing.assert_allclose(placed, neutral[front][shown.numpy(), :2], atol=2e-3)
     assert line < float(warp.eyes_above)
+
+
+@pytest.mark.parametrize("person", [1, 3], ids=str)
+def test_a_mouth_opens_from_corner_to_corner(person: int) -> None:
+    """All that the mesh shows between the lips of a wide-open mouth is the mouth's: no skin bridges its corners."""
+    somebody = HEAD.sample_identity(np.random.default_rng(person), age=35)
+    warp = FaceWarp(face_atlas(HEAD, somebody), BOX)
+    sides = {"mouthLowerDown": 0.8, "mouthUpperUp": 0.9, "mouthDimple": 0.65, "mouthPress": 0.5}
+    both = {f"{name}{side}": value for name, value in sides.items() for side in ("Left", "Right")}
+    expression = coefficients({"jawOpen": 1.0, "mouthShrugUpper": 1.0, "mouthPucker": 0.4} | both)
+    landmarks = HEAD.landmarks(HEAD.vertices(somebody, expression))
+    rim = landmarks[[61, *UPPER_LIP_INNER, 291, *reversed(LOWER_LIP_INNER)]]
+    middle = rim.mean(0)
+    outline = ((rim - middle) * 0.94 * 1000)[:, :2].astype(np.int32)
+    points = np.random.default_rng(0).uniform(outline.min(0), outline.max(0), (2000, 2))
+    inside = [cv2.pointPolygonTest(outline, tuple(point), False) > 0 for point in points.tolist()]
+    lips = np.column_stack([points[inside] / 1000, np.zeros(sum(inside))]) + middle
+    back, _ = taken_back(warp, lips, expression)
+    assert (back[:, 1] > top()).float().mean() > 0.995
 
 
 def test_an_iris_stays_in_its_patch_while_the_eye_turns(warp: FaceWarp) -> None:
