@@ -28,8 +28,8 @@ def still_landmarks(mesh: FaceMesh, rgb: NDArray[np.uint8], copies: int = COPIES
     size = np.array([rgb.shape[1], rgb.shape[0]], np.float64)
     read = []
     for there in _changes(copies, size):
-        copy = cv2.warpAffine(rgb, there, tuple(size.astype(int).tolist()), borderMode=cv2.BORDER_REPLICATE)
-        found = mesh.detect(copy, 0.0)
+        copy = cv2.warpAffine(rgb, there, (rgb.shape[1], rgb.shape[0]), borderMode=cv2.BORDER_REPLICATE)
+        found = mesh.detect(np.asarray(copy, np.uint8), 0.0)
         if found is not None:
             read.append(_taken_back(found, there, size))
     return np.mean(read, 0, dtype=np.float64).astype(np.float32) if read else None
@@ -40,9 +40,11 @@ def _changes(copies: int, size: NDArray[np.float64]) -> list[NDArray[np.float64]
     drawn = np.random.default_rng(0).uniform(-1, 1, (copies, 4))
     made = []
     for turn, scale, *shift in drawn:
-        matrix = cv2.getRotationMatrix2D(tuple((size / 2).tolist()), TURN * turn, 1 + SCALE * scale)
+        matrix = np.array(
+            cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), TURN * turn, 1 + SCALE * scale), np.float64
+        )
         matrix[:, 2] += SHIFT * np.array(shift) * size.min()
-        made.append(np.asarray(matrix, np.float64))
+        made.append(matrix)
     return made
 
 

@@ -1,7 +1,9 @@
 """Whether an avatar of a synthetic subject does what each coefficient makes the subject do.
 
 Subject and avatar are shown the same states from the same sides; MediaPipe reads both. Each face's displacement is from
-its own neutral face, so that a landmark which sits elsewhere on the avatar does not count as a movement.
+its own neutral face, so that a landmark which sits elsewhere on the avatar does not count as a movement, and landmarks
+are means over copies (`still_landmarks`): by single readings a subject that is shifted by two pixels hardly follows
+itself.
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ VIEWS = {"front": 0.0, "left": 25.0, "right": -25.0}
 STRENGTHS = (0.5, 1.0)
 MOVES = 3.0
 """An axis counts where it moves some landmark of the subject at least so far, px."""
+UPON = {"mouthClose": "jawOpen"}
+"""An axis that means something upon another alone: mouthClose brings lips together that the jaw has parted, and would
+push one closed lip through the other. Its movement is from the face with that other axis at 1."""
 COSINE, GAIN = 0.85, (0.75, 1.25)
 """An axis is followed from this cosine on and within these gains."""
 PARTS: dict[str, tuple[int, ...]] = {
@@ -101,7 +106,11 @@ def shots(views: Sequence[str] = tuple(VIEWS)) -> list[Shot]:
         if view not in VIEWS:
             raise BadInput(unknown("view", view, VIEWS))
     asked: dict[str, Coefficients] = {"neutral": {}}
-    asked |= {f"{axis} {strength:g}": {axis: strength} for axis in EXPRESSIONS for strength in STRENGTHS}
+    asked |= {
+        f"{axis} {strength:g}": {axis: strength} | ({UPON[axis]: 1.0} if axis in UPON else {})
+        for axis in EXPRESSIONS
+        for strength in STRENGTHS
+    }
     asked |= COMBINATIONS
     return [Shot(name, view, values) for view in views for name, values in asked.items()]
 
@@ -201,7 +210,9 @@ def _summary(axes: Mapping[str, Any], combined: Mapping[str, Any]) -> dict[str, 
 
 
 def _moved(faces: Mapping[tuple[str, str], tuple[Array | None, Array | None]], key: tuple[str, str], who: int) -> Moved:
-    face, neutral = faces[key][who], faces["neutral", key[1]][who]
+    name, view = key
+    upon = UPON.get(name.split()[0])
+    face, neutral = faces[key][who], faces["neutral" if upon is None else f"{upon} 1", view][who]
     if face is None or neutral is None:
         return np.full((478, 2), np.nan)
     return np.asarray((face[:, :2].astype(np.float64) - neutral[:, :2]) * SIZE)

@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--drive", type=Path, action="append", default=[], metavar="VIDEO",
         help="how far the avatar does what the face on this video does; may be given several times",
     )  # fmt: skip
+    parser.add_argument(
+        "--subject", action="store_true",
+        help="with --drive: a synthetic subject is drawn in the same states, which tells what tracking loses from what "
+        "the avatar does",
+    )  # fmt: skip
     parser.add_argument("--engine", default="auto", help="which engine shows a bundle (default %(default)s)")
     parser.add_argument("--lpips", type=Path, metavar="FOLDER", help="weights of LPIPS (see offline/perceptual.py)")
     parser.add_argument("--samples", type=int, help="samples along a ray (default: as trained); fewer are faster")
@@ -99,6 +104,8 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     if args.minutes is not None or args.steps is not None or args.set:
         raise BadInput("--minutes, --steps and --set belong to --ablate; a run is measured as it is")
     shots(args.views.split(","))  # an unknown one is told before minutes are spent
+    if args.subject and not args.drive:
+        raise BadInput("--subject is drawn beside what a video drives; give --drive VIDEO as well")
     for video in args.drive:
         if not video.is_file():
             raise BadInput(f"there is no video '{video}'")
@@ -109,7 +116,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
     driving = None if args.cross is None else Clip.open(args.cross)
     folder = args.out or args.run / "eval"
     avatar = avatar_of_run(state, clip)
-    if args.axes:
+    if args.axes or args.subject:
         subject_of(avatar)  # before minutes are spent on the rest
     done = evaluate(state, clip, folder, args.frames, args.lpips, driving)
     axes, driven = _performance(args, avatar, folder)
@@ -128,7 +135,8 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def _performance(args: argparse.Namespace, avatar: ShownAvatar, folder: Path) -> tuple[AxesReport | None, list[Driven]]:
     axes = measure_axes(avatar, folder / "axes", shots(args.views.split(","))) if args.axes else None
-    return axes, [drive(avatar, video) for video in args.drive]
+    subject = subject_of(avatar) if args.subject else None
+    return axes, [drive(avatar, video, subject) for video in args.drive]
 
 
 def _performance_of_bundle(args: argparse.Namespace) -> dict[str, Any]:

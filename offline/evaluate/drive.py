@@ -14,6 +14,8 @@ from tqdm import tqdm
 from offline.evaluate.avatars import ShownAvatar
 from offline.evaluate.face_features import FEATURES, face_features
 from offline.evaluate.pictures import eight_bit
+from offline.landmarks import still_landmarks
+from offline.people import Person, prepared, render
 from runtime.commands.render import states_of_video
 from runtime.contract.axes import portrait_camera
 from runtime.errors import BadInput
@@ -29,6 +31,8 @@ GAIN = (0.6, 1.4)
 """The goal for the slope of avatar on driver."""
 SIZE = 512
 """Shorter side at which the driver is measured, pixels; larger videos are made smaller."""
+BESIDE = 60
+"""Frames at most that the subject itself is shown as well."""
 SHOWN = 8
 """Frames that are kept as pictures."""
 
@@ -38,23 +42,31 @@ class Driven:
     """What one driving video brought."""
 
     figures: dict[str, Any]
-    """`video`, `frames`, `face_found` (share), `features`: by name `span`, `correlation`, `gain`, `counts`, `met`."""
+    """`video`, `frames`, `face_found` (share), `features`: by name `span`, `correlation`, `gain`, `counts`, `met`.
+
+    With the subject shown beside, `subject` and `avatar_of_subject` as well: the same of the subject on the driver,
+    which is what tracking passes on, and of the avatar on the subject, which is what the avatar loses.
+    """
     pictures: list[tuple[Pixels, Pixels]]
     """Driver and avatar."""
 
 
-def drive(avatar: ShownAvatar, video: Path) -> Driven:
+def drive(avatar: ShownAvatar, video: Path, subject: Person | None = None) -> Driven:
     """Plays a video through the live path's tracking, retargeting and smoothing, and reads both faces.
 
-    Raises BadInput where the video shows no face.
+    A synthetic `subject` is drawn in some of the same states (`Driven.figures`). Raises BadInput where the video shows
+    no face.
     """
     with VideoReader(video) as reader:
         fps = reader.fps
     camera = portrait_camera()
     rows: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     kept: list[tuple[Pixels, Pixels]] = []
-    with VideoReader(video) as reader, FaceMesh() as theirs, FaceMesh() as ours:
-        every = max(1, (reader.frames or 200) // SHOWN)
+    model = None if subject is None else prepared(subject)
+    beside: dict[int, NDArray[np.float64]] = {}
+    with VideoReader(video) as reader, FaceMesh() as theirs, FaceMesh() as ours, FaceMesh() as still:
+        count = reader.frames or 200
+        every, drawn = max(1, count // SHOWN), max(1, -(-count // BESIDE))
         states = states_of_video(video, fps)
         bar = tqdm(zip(reader, states, strict=False), desc=f"drive by {video.name}", total=reader.frames, unit="frame")
         for number, ((_, rgb), state) in enumerate(bar):
@@ -65,6 +77,9 @@ def drive(avatar: ShownAvatar, video: Path) -> Driven:
             )
             if number % every == every // 2 and len(kept) < SHOWN:
                 kept.append((driver, made))
+            if model is not None and number % drawn == 0 and len(beside) < BESIDE:
+                truth = render(model, state, camera, SIZE).over((1.0, 1.0, 1.0))
+                beside[number] = face_features(truth, still_landmarks(still, truth))
     if not rows or not any(np.isfinite(driver[0]) for driver, _ in rows):
         raise BadInput(f"no face was found in '{video}'; use a video that shows one face from the front")
     theirs_all, ours_all = (np.array(column, np.float64) for column in zip(*rows, strict=True))
@@ -75,20 +90,28 @@ def drive(avatar: ShownAvatar, video: Path) -> Driven:
         "face_found": float(found.mean()),
         "features": follow_features(theirs_all, ours_all),
     }
+    if beside:
+        at, truths = list(beside), np.array(list(beside.values()), np.float64)
+        figures["subject"] = follow_features(theirs_all[at], truths, lag=0)
+        figures["avatar_of_subject"] = follow_features(truths, ours_all[at], lag=0)
     return Driven(figures, kept)
 
 
-def follow_features(driver: NDArray[np.float64], made: NDArray[np.float64]) -> dict[str, dict[str, Any]]:
+def follow_features(
+    driver: NDArray[np.float64], made: NDArray[np.float64], lag: int = LAG
+) -> dict[str, dict[str, Any]]:
     """For each feature of faces [N, 13]: the driver's `span` (5th to 95th percentile), the `correlation` at the best
     lag, the `gain` (slope of avatar on driver there), whether it `counts` (the span is worth it), and is `met`."""
-    return {f.name: _follow(f.span, f.correlation, driver[:, i], made[:, i]) for i, f in enumerate(FEATURES)}
+    return {f.name: _follow(f.span, f.correlation, driver[:, i], made[:, i], lag) for i, f in enumerate(FEATURES)}
 
 
-def _follow(worth: float, goal: float, driver: NDArray[np.float64], made: NDArray[np.float64]) -> dict[str, Any]:
+def _follow(
+    worth: float, goal: float, driver: NDArray[np.float64], made: NDArray[np.float64], most: int
+) -> dict[str, Any]:
     known = driver[np.isfinite(driver)]
     span = float(np.subtract(*np.percentile(known, (95, 5)))) if len(known) else 0.0
     best: tuple[float, float] | None = None
-    for lag in range(-LAG, LAG + 1):
+    for lag in range(-most, most + 1):
         a, b = driver[max(0, -lag) : len(driver) - max(0, lag)], made[max(0, lag) : len(made) - max(0, -lag)]
         both = np.isfinite(a) & np.isfinite(b)
         a, b = a[both], b[both]

@@ -36,8 +36,12 @@ DRIVEN = (
     "MediaPipe reads the driver's face and the avatar's, driven by the live tracking, retargeting and smoothing. "
     "Correlation at the best lag within three frames, gain the slope of avatar on driver "
     f"(goal {DRIVE_GAIN[0]:g} to {DRIVE_GAIN[1]:g}). Lengths are over the distance of the eyes' outer corners. "
+    "Where the subject was drawn in the same states, “subject of driver” is what tracking passes on, and “avatar of "
+    "subject” what arrives of that. "
     "A feature that the driver hardly uses is grey."
 )
+PARTS_OF_THE_WAY = {"subject": "subject of driver", "avatar_of_subject": "avatar of subject"}
+"""Where a synthetic subject was drawn in the same states, the way from driver to avatar has two parts."""
 SHEET = "Subject, avatar, and the difference (twice as dark as it is)."
 
 
@@ -89,7 +93,14 @@ def performance_lines(axes: AxesReport | None, driven: Sequence[Driven]) -> Iter
         for name, values in each.figures["features"].items():
             if values["counts"]:
                 mark = "" if values["met"] else "   below its goal"
-                yield f"  {name:15} r {number(values['correlation'], 2):>6}  gain {number(values['gain'], 2):>6}{mark}"
+                parts = [
+                    f"   {who} {number(each.figures[key][name]['correlation'], 2)} × "
+                    f"{number(each.figures[key][name]['gain'], 2)}"
+                    for key, who in PARTS_OF_THE_WAY.items()
+                    if key in each.figures
+                ]
+                text = f"  {name:15} r {number(values['correlation'], 2):>6}  gain {number(values['gain'], 2):>6}"
+                yield f"{text}{''.join(parts)}{mark}"
 
 
 def _summary(found: dict[str, Any]) -> Html:
@@ -135,13 +146,20 @@ def _features(driven: Sequence[Driven]) -> Html:
     for feature in FEATURES:
         cells = [feature.name, feature.what]
         for each in driven:
-            values = each.figures["features"][feature.name]
-            text = f"{number(values['correlation'], 2)} × {number(values['gain'], 2)}"
-            kind = {True: "best", False: "", None: "quiet"}[values["met"]]
-            cells.append(span(text, kind) if kind else text)  # type: ignore[arg-type]
+            for key in ("features", *_beside(each)):
+                values = each.figures[key][feature.name]
+                text = f"{number(values['correlation'], 2)} × {number(values['gain'], 2)}"
+                kind = {True: "best", False: "", None: "quiet"}[values["met"]]
+                cells.append(span(text, kind) if kind else text)  # type: ignore[arg-type]
         rows.append(cells)
-    head = ["feature", "what it is", *(str(each.figures["video"]) for each in driven)]
+    head = ["feature", "what it is"]
+    for each in driven:
+        head += [str(each.figures["video"]), *(PARTS_OF_THE_WAY[key] for key in _beside(each))]
     return table(head, rows, numbers=range(2, len(head)))
+
+
+def _beside(driven: Driven) -> list[str]:
+    return [key for key in PARTS_OF_THE_WAY if key in driven.figures]
 
 
 def _pair(driver: Pixels, made: Pixels) -> Pixels:

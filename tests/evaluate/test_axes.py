@@ -70,6 +70,21 @@ def test_an_axis_is_followed_or_not() -> None:
     assert half["combinations"]["blink"]["front"]["irises"] == 0
 
 
+def test_closing_the_mouth_counts_from_the_open_jaw() -> None:
+    asked = {shot.name: shot.values for shot in shots(["front"])}
+    assert asked["mouthClose 0.5"] == {"mouthClose": 0.5, "jawOpen": 1.0} and asked["jawOpen 1"] == {"jawOpen": 1.0}
+    still = np.full((478, 3), 0.5, np.float32)
+    opened, shut = still.copy(), still.copy()
+    opened[14, 1] += 40 / 512
+    shut[14, 1] += 4 / 512
+    found = {("neutral", "front"): (still, still), ("jawOpen 1", "front"): (opened, opened),
+             ("jawOpen 0.5", "front"): (opened, opened), ("mouthClose 1", "front"): (shut, opened),
+             ("mouthClose 0.5", "front"): (shut, shut)}  # fmt: skip
+    row = compare(found)["axes"]["mouthClose"]["front"]
+    assert row["moved"] == pytest.approx(36, abs=1e-2) and row["gain"] == pytest.approx(0, abs=1e-4)
+    assert row["half"]["gain"] == pytest.approx(1, abs=1e-4)
+
+
 def test_a_face_that_is_lost_is_counted_and_not_followed() -> None:
     lost = compare(faces(1.0, lost=True))
     assert lost["lost"] == 3

@@ -40,6 +40,7 @@ def test_json_is_all_that_goes_to_standard_output(tmp_path: Path, capsys: pytest
         (("run", "--frames", "0"), "must be at least 1"),
         (("run", "--steps", "3"), "belong to --ablate"),
         (("run", "--set", "warm_up=5"), "belong to --ablate"),
+        (("run", "--subject"), "give --drive VIDEO as well"),
         (("run", "--drive", "nowhere.mp4"), "there is no video 'nowhere.mp4'"),
         ((str(DEMO),), "say what to measure: --axes, --drive VIDEO"),
         ((str(DEMO), "--axes", "--views", "frnt"), "front"),

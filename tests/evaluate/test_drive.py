@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from offline.evaluate.drive import follow_features
+from offline.evaluate.avatars import ShownAvatar
+from offline.evaluate.drive import FEWEST, drive, follow_features
 from offline.evaluate.face_features import FEATURES, face_features
+from offline.people import Person, prepared, render
+from runtime.contract.axes import portrait_camera
+from runtime.contract.drive import DriveState, coefficients
 from runtime.contract.head_model import HeadModel
+from tests.track.films import write_video
 
+SOMEBODY = Person.from_seed(12)
 NAMES = [f.name for f in FEATURES]
 WIDTH, BROWS = NAMES.index("mouth width"), NAMES.index("inner brows")
 
@@ -45,8 +53,6 @@ def test_features_of_the_head_model_move_with_its_axes() -> None:
     model = HeadModel.load()
 
     def features(**values: float) -> dict[str, float]:
-        from runtime.contract.drive import coefficients
-
         vertices = model.vertices(expression=coefficients(values))
         flat = np.stack([0.5 + vertices[:, 0] / 4, 0.5 - vertices[:, 1] / 4, -vertices[:, 2] / 4], 1)
         return dict(zip(NAMES, face_features(np.zeros((256, 256, 3), np.uint8), flat.astype(np.float32)), strict=True))
@@ -62,3 +68,21 @@ def test_features_of_the_head_model_move_with_its_axes() -> None:
 
 def test_without_a_face_there_are_no_features() -> None:
     assert np.isnan(face_features(np.zeros((8, 8, 3), np.uint8), None)).all()
+
+
+@pytest.mark.slow
+def test_what_tracking_loses_is_told_from_what_the_avatar_loses(tmp_path: Path) -> None:
+    """Somebody opens the mouth before the camera; an avatar of them stands still."""
+    model = prepared(SOMEBODY)
+
+    def shown(state: DriveState) -> np.ndarray:
+        return render(model, state, portrait_camera(), 512).over((1.0, 1.0, 1.0))
+
+    frames = [shown(DriveState(coefficients({"jawOpen": 0.35 + 0.35 * np.sin(n / 3)}))) for n in range(2 * FEWEST)]
+    write_video(tmp_path / "opens.mp4", frames)
+    still = frames[0].astype(np.float32) / 255
+    avatar = ShownAvatar("a", SOMEBODY.name, 512, lambda state, camera: still, "none")
+    found = drive(avatar, tmp_path / "opens.mp4", SOMEBODY).figures
+    passed_on, arrived = (found[part]["lips apart"] for part in ("subject", "avatar_of_subject"))
+    assert passed_on["correlation"] > 0.9 and 0.6 < passed_on["gain"] < 1.4
+    assert abs(arrived["gain"] or 0.0) < 0.05 and not arrived["met"]

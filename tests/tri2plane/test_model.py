@@ -152,7 +152,7 @@ def test_a_solid_ball_is_where_its_surface_is(preset: Preset) -> None:
 
 def test_the_guide_makes_depth_finer_than_even_samples_would() -> None:
     """Led, a solid wall is found to within an interval of the guide's, cut into the fine samples. Narrowed, to within
-    half an interval of what narrows, by which a hard front may lie before the fine samples, and half of one of these."""
+    half an interval of what narrows (a hard front may lie so far before the fine samples) and half of one of these."""
     front = 0.3
     guided = 2 * (BOX[1, 2] - BOX[0, 2] + 0.2) / TINY_LIVE.guide_samples  # the wall is met in one; one to each side
     narrowed = guided / TINY_LIVE.narrow_samples
