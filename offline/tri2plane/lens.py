@@ -2,7 +2,7 @@
 
 Along either axis the picture has a stretch, its `frame`, in which `ratio` times as many rays fall on a pixel as far
 from it, with a soft change between. Networks and losses see pictures through the lens; the finished picture is laid out
-evenly again. So a laptop's 128² rays are as close over the eyes and the mouth as 220² would be.
+evenly again. So a laptop's 128² rays are as close over the eyes and the mouth as 200² would be.
 
 Places in a picture are fractions of it, 0..1 from left to right and from top to bottom, before the lens ("picture") or
 behind it ("seen").
