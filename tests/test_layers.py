@@ -21,8 +21,9 @@ DRIVING_BASE = ("runtime.driving.channels", "runtime.driving.easing", "runtime.d
 TRACKED = ("runtime.contract", "runtime.tracking")
 JOKER = tuple(f"offline.joker.{room}" for room in ("captures", "world", "prior", "bank", "distill"))
 SHARED_OFFLINE = (
-    "offline.clip", "offline.config", "offline.files", "offline.metrics", "offline.pages", "offline.perceptual",
-    "offline.pictures", "offline.pool", "offline.precision", "offline.tensors", "offline.training", "offline.warp",
+    "offline.clip", "offline.config", "offline.files", "offline.landmarks", "offline.metrics", "offline.pages",
+    "offline.perceptual", "offline.pictures", "offline.pool", "offline.precision", "offline.tensors",
+    "offline.training", "offline.warp",
 )  # fmt: skip
 """Offline's ground floor."""
 

@@ -15,6 +15,7 @@ from offline.joker.captures.fitting import fit_pictures
 from offline.joker.captures.framing import Framing, Lens
 from offline.joker.captures.layout import Picture
 from offline.joker.captures.views import BACKGROUND
+from offline.landmarks import still_landmarks
 from offline.pictures import read_picture
 from offline.track.matte import Matting
 from runtime.contract.axes import Array, angles_from_rotation
@@ -68,7 +69,7 @@ def _one_face(photo: Path, rgb: Picture) -> tuple[Solution, Array]:
     """The head model fitted to the only face, and its identity [K]."""
     height, width = rgb.shape[:2]
     with FaceMesh() as mesh:
-        landmarks = mesh.detect(rgb, 0.0)
+        landmarks = still_landmarks(mesh, rgb)
         heights = sorted((float(face[2]) for face in mesh.faces(rgb)), reverse=True)
     if len(heights) > 1 and heights[1] > OTHER * heights[0]:
         raise BadInput(f"'{photo}' shows several faces; cut it so that only one person is in it")
