@@ -88,8 +88,9 @@ class Poster(Tri2Plane):
 def test_a_slide_of_100_pixels_renders_100_pixels_aside() -> None:
     """Through the real renderer at 512²: displacement by phase correlation, to a twentieth of a pixel."""
     torch.manual_seed(0)
-    led = {"guide_rays": 128, "guide_samples": 128, "narrow_samples": 0}
-    preset = replace(TINY, picture=512, rays=512, patches=4, samples=4, **led)
+    preset = replace(
+        TINY, picture=512, rays=512, patches=4, guide_rays=128, guide_samples=128, narrow_samples=0, samples=4
+    )
     model = Poster(preset, torch.from_numpy(BOX), torch.from_numpy(DETAIL_RANGE)).eval()
     texture = torch.nn.functional.interpolate(torch.randn(3, 8, 32, 32), size=(128, 128), mode="bicubic")[None]
     camera = portrait_camera()
