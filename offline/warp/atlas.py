@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +43,9 @@ CLAIM_SLOPE = 6.0
 """How fast an opening's rims close beside its corners, dm of y for one of u."""
 REST = {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}
 """`FaceAtlas.rest` by name."""
+LAYOUT = 2
+"""Of planes in the face's own space (`offline.warp.face`): another number with every change of where they hold what,
+since planes that were trained before hold it elsewhere."""
 FADE = 0.02
 """Weight of 'no displacement' against smoothness, where displacements are continued."""
 
@@ -81,6 +84,8 @@ class FaceAtlas:
     jaw_hinge: Array
     jaw_moves: Array
     """As `DenseHead` has them."""
+    layout: Array = field(default_factory=lambda: np.array(LAYOUT, np.float32))
+    """[], `LAYOUT`."""
 
     @classmethod
     def load(cls, source: Path | bytes) -> FaceAtlas:
@@ -90,6 +95,8 @@ class FaceAtlas:
                 atlas = cls(**{f.name: arrays[f.name].astype(np.float32) for f in fields(cls)})
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise BadInput(f"the face's atlas cannot be read ({error}); train the avatar again") from error
+        if atlas.layout != LAYOUT:
+            raise BadInput("the avatar's planes are laid out as an earlier version had them; train the avatar again")
         if atlas.displacements.shape != (len(EXPRESSIONS), 2, ROWS, COLUMNS, 3):
             raise BadInput(f"the face's atlas has other sizes ({atlas.displacements.shape}); train the avatar again")
         return atlas

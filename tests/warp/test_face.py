@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -232,6 +233,9 @@ def test_an_atlas_is_read_as_it_was_written(atlas: FaceAtlas, tmp_path: Path) ->
     read = FaceAtlas.load(tmp_path / "atlas.npz")
     for name in FaceAtlas.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(read, name), getattr(atlas, name))
+    replace(atlas, layout=atlas.layout - 1).save(tmp_path / "before.npz")
+    with pytest.raises(BadInput, match="laid out"):
+        FaceAtlas.load(tmp_path / "before.npz")
     (tmp_path / "atlas.npz").write_bytes(b"no archive")
     with pytest.raises(BadInput, match="atlas"):
         FaceAtlas.load(tmp_path / "atlas.npz")
