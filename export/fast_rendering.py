@@ -11,6 +11,7 @@ What differs is only the order of the arithmetic:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,15 @@ Axes = tuple[Tensor, Tensor, Tensor]
 """x, y and z apart."""
 Warped = tuple[Tensor, Tensor] | None
 """What `export.fast_warp.FACE` names, of an avatar in the face's own space."""
+
+
+class Table(NamedTuple):
+    """Planes as points are looked up in them, laid out once for all who do."""
+
+    pairs: Tensor
+    """[T, 2·C], of `Pack`."""
+    width: int
+    """Of a plane, texels."""
 
 
 class Fetch(nn.Module):
@@ -150,18 +160,19 @@ class FastRenderer(nn.Module):
         preset, b = self.preset, pose.shape[0]
         warped = None if face is None or carried is None else (face, carried)
         near, far, worth = self._guide(coarse, pose, intrinsics, extrinsics, warped)
+        table = self._table(fine)
         # 1. The cells worth rendering, and their rays
         chosen = worth.topk(preset.cells, dim=1, sorted=False).indices  # [B, K]
         pixels = self.cell_pixels[:, chosen.reshape(-1)].reshape(2, b, -1)  # [2, B, K·side²]
         rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
         ends = near.gather(1, chosen), far.gather(1, chosen)
         if preset.narrows:
-            near, far = self._narrowed(fine, chosen, ends, pose, intrinsics, extrinsics, warped)
+            near, far = self._narrowed(table, chosen, ends, pose, intrinsics, extrinsics, warped)
         else:
             near, far = (_spread(end, self.cell_pixels.shape[2]) for end in ends)
         # 2. Their samples
         depths, step = even_depths(near, far, preset.samples, jitter=False)
-        sigma, feature = self._density(fine, rays, depths[0], pose, warped, (near + far) / 2)
+        sigma, feature = self._density(table, rays, depths[0], pose, warped, (near + far) / 2)
         weights = composite_weights((sigma * step[0])[None])[0]
         colour = self.colour_head(weights, feature, self._seen(rays[1], pose))
         alpha = weights.sum(0)
@@ -191,7 +202,7 @@ class FastRenderer(nn.Module):
         near = (middle - self.box[1][2] - 0.1).expand(-1, size * size).reshape(1, -1)
         far = (middle - self.box[0][2] + 0.1).expand(-1, size * size).reshape(1, -1)
         depths, step = even_depths(near, far, self.preset.guide_samples, jitter=False)
-        weights = composite_weights(self._density(coarse, rays, depths[0], pose, warped)[0][None] * step)
+        weights = composite_weights(self._density(self._table(coarse), rays, depths[0], pose, warped)[0][None] * step)
         weights, depths, step = (t.reshape(-1, b, size * size).transpose(0, 1) for t in (weights, depths, step))
         near, far = guided_interval(weights, depths, step, size, size)
         opacity = weights.sum(1).reshape(b, 1, size, size)
@@ -200,7 +211,7 @@ class FastRenderer(nn.Module):
 
     def _narrowed(
         self,
-        fine: Tensor,
+        table: Table,
         chosen: Tensor,
         ends: tuple[Tensor, Tensor],
         pose: Tensor,
@@ -214,7 +225,7 @@ class FastRenderer(nn.Module):
         rays = _world_rays(pixels[0], pixels[1], intrinsics, extrinsics)
         low, high = (_spread(end, sub) for end in ends)
         depths, step = even_depths(low, high, self.preset.narrow_samples, jitter=False)
-        sigma = self._density(fine, rays, depths[0], pose, warped, (low + high) / 2)[0]
+        sigma = self._density(table, rays, depths[0], pose, warped, (low + high) / 2)[0]
         weights = composite_weights((sigma * step[0])[None])
         index = _index(chosen, self.narrow_places, self.narrow_pixels.shape[1:])
         found = []
@@ -231,9 +242,12 @@ class FastRenderer(nn.Module):
         near, far = (t.reshape(-1, sub).index_select(1, self.within_narrow).reshape(1, -1) for t in (near, far))
         return near, far
 
+    def _table(self, planes: Tensor) -> Table:
+        return Table(self.pack(planes), planes.shape[3])
+
     def _density(
         self,
-        planes: Tensor,
+        table: Table,
         rays: tuple[Axes, Axes],
         depths: Tensor,
         pose: Tensor,
@@ -242,7 +256,7 @@ class FastRenderer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """σ [S, M] and features [S, M, C] at depths [S, M] along the rays of B pictures, M = B·N; `middle` [1, M] is
         where the samples of led rays are."""
-        b, width = planes.shape[0], planes.shape[3]
+        b, width = pose.shape[0], table.width
         odd_pairs = b * 3 * width * (width // 2)
         low, column, fraction = [], [], []
         inside = torch.ones_like(depths)
@@ -271,7 +285,7 @@ class FastRenderer(nn.Module):
             lower += [(1 - x) * y, x * y]
         first = _rows(index)
         both = torch.cat([first, first + width // 2]).to(torch.int64).t()
-        feature = self.fetch(self.pack(planes), both, _rows(upper + lower))
+        feature = self.fetch(table.pairs, both, _rows(upper + lower))
         feature = feature.reshape(*depths.shape, -1)
         return self.density_head(feature) * inside, feature
 

@@ -1,8 +1,8 @@
 """The face mesh on still pictures, where its own noise must not count.
 
-One reading of a picture is off by a pixel or so in every landmark, and by another pixel once the picture is moved by
-two: more than many an expression moves a face. The mean over a few copies that are turned, scaled and moved a little is
-off by a tenth of that (tests/test_landmarks.py). A live tracker cannot wait for that; a measurement can.
+One reading of a picture is off, and is off otherwise once the picture is moved by two pixels: by as much as a small
+expression moves a face. The mean over a few copies that are turned, scaled and moved a little is off by less than half
+of that (tests/test_landmarks.py). A live tracker cannot wait for that; a measurement can.
 """
 
 from __future__ import annotations

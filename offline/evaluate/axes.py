@@ -2,8 +2,7 @@
 
 Subject and avatar are shown the same states from the same sides; MediaPipe reads both. Each face's displacement is from
 its own neutral face, so that a landmark which sits elsewhere on the avatar does not count as a movement, and landmarks
-are means over copies (`still_landmarks`): by single readings a subject that is shifted by two pixels hardly follows
-itself.
+are means over copies (`still_landmarks`): a single reading is off by as much as a small axis moves a face.
 """
 
 from __future__ import annotations

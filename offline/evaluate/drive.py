@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from offline.evaluate.pictures import eight_bit
 from offline.landmarks import still_landmarks
 from offline.people import Person, prepared, render
 from runtime.commands.render import states_of_video
-from runtime.contract.axes import portrait_camera
+from runtime.contract.axes import Camera, portrait_camera
+from runtime.contract.drive import DriveState
 from runtime.errors import BadInput
 from runtime.media.pixels import Pixels
 from runtime.media.reading import VideoReader
@@ -62,9 +64,8 @@ def drive(avatar: ShownAvatar, video: Path, subject: Person | None = None) -> Dr
     camera = portrait_camera()
     rows: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     kept: list[tuple[Pixels, Pixels]] = []
-    model = None if subject is None else prepared(subject)
-    beside: dict[int, NDArray[np.float64]] = {}
-    with VideoReader(video) as reader, FaceMesh() as theirs, FaceMesh() as ours, FaceMesh() as still:
+    beside: dict[int, DriveState] = {}
+    with VideoReader(video) as reader, FaceMesh() as theirs, FaceMesh() as ours:
         count = reader.frames or 200
         every, drawn = max(1, count // SHOWN), max(1, -(-count // BESIDE))
         states = states_of_video(video, fps)
@@ -77,9 +78,8 @@ def drive(avatar: ShownAvatar, video: Path, subject: Person | None = None) -> Dr
             )
             if number % every == every // 2 and len(kept) < SHOWN:
                 kept.append((driver, made))
-            if model is not None and number % drawn == 0 and len(beside) < BESIDE:
-                truth = render(model, state, camera, SIZE).over((1.0, 1.0, 1.0))
-                beside[number] = face_features(truth, still_landmarks(still, truth))
+            if number % drawn == 0 and len(beside) < BESIDE:
+                beside[number] = state
     if not rows or not any(np.isfinite(driver[0]) for driver, _ in rows):
         raise BadInput(f"no face was found in '{video}'; use a video that shows one face from the front")
     theirs_all, ours_all = (np.array(column, np.float64) for column in zip(*rows, strict=True))
@@ -90,11 +90,21 @@ def drive(avatar: ShownAvatar, video: Path, subject: Person | None = None) -> Dr
         "face_found": float(found.mean()),
         "features": follow_features(theirs_all, ours_all),
     }
-    if beside:
-        at, truths = list(beside), np.array(list(beside.values()), np.float64)
+    if subject is not None:
+        at, truths = list(beside), _features_of(subject, list(beside.values()), camera)
         figures["subject"] = follow_features(theirs_all[at], truths, lag=0)
         figures["avatar_of_subject"] = follow_features(truths, ours_all[at], lag=0)
     return Driven(figures, kept)
+
+
+def _features_of(subject: Person, states: Sequence[DriveState], camera: Camera) -> NDArray[np.float64]:
+    """The features [N, 13] of a synthetic person drawn in some states."""
+    model, rows = prepared(subject), []
+    with FaceMesh() as mesh:
+        for state in tqdm(states, desc=f"draw {subject.name}", unit="picture"):
+            rgb = render(model, state, camera, SIZE).over((1.0, 1.0, 1.0))
+            rows.append(face_features(rgb, still_landmarks(mesh, rgb)))
+    return np.array(rows, np.float64)
 
 
 def follow_features(

@@ -162,7 +162,7 @@ class Preset:
 
 
 def decoder_work(preset: Preset) -> int:
-    """Points at which one picture asks the decoder, the guide's included."""
+    """Points at which one picture asks the decoder, the guides' included."""
     return preset.rays**2 * preset.samples + sum(size**2 * samples for size, samples in preset.guides)
 
 

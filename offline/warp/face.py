@@ -196,7 +196,7 @@ class FaceWarp(nn.Module):
         face_here = ((x[..., 0] / clear).abs() < FACE_U) & (x[..., 1] > FACE_Y[0]) & (x[..., 1] < FACE_Y[1])
         held = self._bounded(x) * ~(before & face_here)
         between = (by_upper < 0) & (by_lower < 0) & (under > 0.5)
-        carried, beside = self._between(x, by_upper > by_lower, warped)
+        carried, beside = self._between(x, above, warped)
         bounded = torch.maximum(torch.minimum(moved, self.head_box[1]), self.head_box[0])
         bounded = torch.stack(spread(bounded.unbind(-1)), -1)
         moved = torch.where(between[..., None], carried, bounded)
